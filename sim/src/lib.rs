@@ -1,3 +1,4 @@
 //! hostmem: cross-checks memory managers against the law of Win32 virtual memory.
 
+pub mod run;
 pub mod view;
