@@ -23,7 +23,7 @@ const DEFAULT_LIMIT: u64 = 65_530;
 const SPLIT: u64 = 2;
 /// After a refusal this many more are refused without another count, which costs
 /// milliseconds with so many mappings, unless memory was given back in between.
-const PATIENCE: u64 = 64;
+const PATIENCE: u64 = 1024;
 
 /// Never less than the mappings of the process, as far as this backend made them.
 static AT_MOST: AtomicU64 = AtomicU64::new(u64::MAX / 2);

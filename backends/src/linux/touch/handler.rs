@@ -121,7 +121,6 @@ mod x86_64 {
             if caller != stubs::return_of_call() {
                 return false;
             }
-            set(registers, libc::REG_RSP, stack.wrapping_add(8));
         } else if !stubs::is_access(at) {
             return false;
         }

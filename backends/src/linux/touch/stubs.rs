@@ -1,8 +1,9 @@
 //! The instructions that may fault, one function each.
 //!
 //! The faulting instruction is the first of its function, so the table of faulting addresses
-//! is the table of functions. They follow the System V convention and return two registers:
-//! `rax` (0, or what the handler learned) and `rdx` (the value read, or the fault's address).
+//! is the table of functions; a call is known by its return address. They follow the System V
+//! convention and return two registers: `rax` (0, or what the handler learned) and `rdx` (the
+//! value read, or the fault's address).
 //!
 //! Deliberately not here: a stub that loops. A copy is one `rep movsb`, and faults as one.
 
@@ -56,10 +57,15 @@ mod x86_64 {
         copy_from(_into, _at, _unused, _length) = "rep movsb");
     stub!(/// Copies to touched memory; the unused argument puts the length into `rcx`.
         copy_to(_at, _from, _unused, _length) = "rep movsb");
-    stub!(/// Calls code. Its fault is at the code's address, not here.
-        call(_at) = "call rdi");
 
-    /// Where a faulting stub continues: back to its caller.
+    /// Calls code. A fetch that fails faults at the code's address with the return address
+    /// pushed, and continues at [`land`]: every call has its return, as shadow stacks demand.
+    #[unsafe(naked)]
+    pub(in super::super) unsafe extern "sysv64" fn call(_at: u64) -> Landing {
+        naked_asm!("xor eax, eax", "call rdi", "ret")
+    }
+
+    /// Where a faulting stub continues: back to whoever called last.
     #[unsafe(naked)]
     pub(in super::super) unsafe extern "sysv64" fn land() {
         naked_asm!("ret")
@@ -73,9 +79,10 @@ mod x86_64 {
         loads.iter().chain(&stores).chain(&copies).any(|&stub| stub as u64 == at)
     }
 
-    /// The address to which code called by [`call`] returns: behind `call rdi`, two bytes.
+    /// The address to which code called by [`call`] returns: behind two instructions of two
+    /// bytes each.
     pub(in super::super) fn return_of_call() -> u64 {
-        (call as *const ()) as u64 + 2
+        (call as *const ()) as u64 + 4
     }
 }
 
