@@ -1,3 +1,5 @@
 //! hostmem: cross-checks memory managers against the law of Win32 virtual memory.
 
+pub mod reduce;
+pub mod run;
 pub mod view;

@@ -1,8 +1,8 @@
 //! [`GranuleMap`]: which spans of a bounded space of granules are taken, and by what.
 //!
 //! One structure answers at once: who covers this granule, who comes before and after,
-//! and where the next span of a given size fits. Each takes O(log n), two or three
-//! cache lines a level, and none of them touches a value.
+//! and where the next span of a given size fits. Each takes O(log n) and two or three
+//! cache lines a level; holes, overlaps and fits are found without touching a value.
 //!
 //! - `node`: up to 16 entries as columns, with the largest gap below each;
 //! - `tree`: the B+tree over an arena of nodes: search, insert, remove, walk;

@@ -195,7 +195,7 @@ impl Tree {
             _ => FAN / 2,
         };
         let mut right = node.split_off(keep);
-        if at < keep || at == 0 {
+        if at <= keep {
             node.insert(at, entry);
         } else {
             right.insert(at - keep, entry);

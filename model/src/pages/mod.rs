@@ -7,13 +7,14 @@
 //! - up to 32 pages: a byte each inside the struct, so nothing is on the heap;
 //! - up to 4096: a byte each on the heap (`scan` reads both with vector code);
 //! - above: uniform pieces and mixed chunks (`pieces`), so that 256 GiB of one state
-//!   take no more memory or time than 32 MiB.
+//!   take no more time than 32 MiB, and a patchwork of runs takes O(log n) to find one.
 //!
 //! Not here: addresses and protections; growing and shrinking; a history of changes.
 //! Two values are equal if and only if all their pages are.
 
 mod pieces;
 mod scan;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -120,11 +121,7 @@ impl Pages {
                 states.fill(state);
                 before
             }
-            States::Pieces(pieces) => {
-                let before = pieces.committed_in(range.clone());
-                pieces.set(range, state);
-                before
-            }
+            States::Pieces(pieces) => pieces.set(range, state),
         };
         self.committed = self.committed - before + if state == 0 { 0 } else { len };
     }

@@ -9,13 +9,17 @@
 //! two states at least, and uniform neighbours differ. It also bounds `run_at`: a run
 //! crosses at most the end of a chunk, one uniform piece and the beginning of a chunk.
 //!
-//! Not here: a count of committed pages per subtree. Counting or searching a range is
-//! linear in its pieces, as is overwriting it.
+//! Counting and searching a range looks at the pieces at its two ends; for what is
+//! between them there is a count per region (`tally`).
+//!
+//! Not here: a bound on what one overwritten range costs. It is linear in the pieces
+//! that go, each of which an earlier call paid for.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
 
 use super::scan;
+use super::tally::{Cut, Tally};
 
 /// Pages to a chunk: one cache line.
 const CHUNK: usize = 64;
@@ -33,6 +37,7 @@ enum Piece {
 pub(super) struct Pieces {
     len: u64,
     by_chunk: BTreeMap<u64, Piece>,
+    tally: Tally,
 }
 
 /// Place of a page in its chunk.
@@ -42,7 +47,8 @@ fn place(page: u64) -> usize {
 
 impl Pieces {
     pub(super) fn new(len: u64, state: u8) -> Self {
-        Self { len, by_chunk: BTreeMap::from([(0, Piece::Uniform(state))]) }
+        let by_chunk = BTreeMap::from([(0, Piece::Uniform(state))]);
+        Self { len, by_chunk, tally: Tally::new(len, state != 0) }
     }
 
     pub(super) fn len(&self) -> u64 {
@@ -80,6 +86,20 @@ impl Pieces {
     }
 
     pub(super) fn committed_in(&self, range: Range<u64>) -> u64 {
+        let Cut { head, whole, tail } = self.tally.cut(range);
+        self.count(head) + self.tally.committed(whole) + self.count(tail)
+    }
+
+    pub(super) fn first_reserved_in(&self, range: Range<u64>) -> Option<u64> {
+        let Cut { head, whole, tail } = self.tally.cut(range);
+        let open = || self.tally.first_open(whole).map(|region| self.tally.pages(region));
+        self.find_reserved(head)
+            .or_else(|| self.find_reserved(open()?))
+            .or_else(|| self.find_reserved(tail))
+    }
+
+    /// The committed pages of a range, piece by piece.
+    fn count(&self, range: Range<u64>) -> u64 {
         self.parts(range)
             .map(|(part, piece)| match piece {
                 Piece::Uniform(0) => 0,
@@ -89,7 +109,8 @@ impl Pieces {
             .sum()
     }
 
-    pub(super) fn first_reserved_in(&self, range: Range<u64>) -> Option<u64> {
+    /// The first reserved page of a range, piece by piece.
+    fn find_reserved(&self, range: Range<u64>) -> Option<u64> {
         self.parts(range).find_map(|(part, piece)| match piece {
             Piece::Uniform(0) => Some(part.start),
             Piece::Uniform(_) => None,
@@ -99,8 +120,22 @@ impl Pieces {
         })
     }
 
-    /// Gives the pages of `range`, which is not empty, the state `state`.
-    pub(super) fn set(&mut self, mut range: Range<u64>, state: u8) {
+    /// Gives the pages of `range`, which is not empty, the state `state`. Returns how
+    /// many of them were committed.
+    pub(super) fn set(&mut self, range: Range<u64>, state: u8) -> u64 {
+        let Cut { head, whole, tail } = self.tally.cut(range.clone());
+        let mut before = self.tally.committed(whole.clone());
+        self.tally.set(whole, state != 0);
+        for part in [head, tail].into_iter().filter(|part| !part.is_empty()) {
+            let count = self.count(part.clone());
+            before += count;
+            self.tally.change(&part, count, if state == 0 { 0 } else { part.end - part.start });
+        }
+        self.overwrite(range, state);
+        before
+    }
+
+    fn overwrite(&mut self, mut range: Range<u64>, state: u8) {
         // The places behind the last page follow it.
         if range.end == self.len {
             range.end = self.len.next_multiple_of(PAGES);
@@ -123,13 +158,12 @@ impl Pieces {
 
     /// Sets some pages of one chunk.
     fn set_in_chunk(&mut self, chunk: u64, places: Range<usize>, state: u8) {
-        let (start, piece) = self.by_chunk.range_mut(..=chunk).next_back().expect("a first piece");
+        let (_, piece) = self.by_chunk.range_mut(..=chunk).next_back().expect("a first piece");
         match piece {
             Piece::Uniform(old) if *old == state => {}
             Piece::Uniform(old) => {
                 let mut states = Box::new([*old; CHUNK]);
                 states[places].fill(state);
-                debug_assert!(*start <= chunk);
                 self.cut(chunk);
                 self.cut(chunk + 1);
                 self.by_chunk.insert(chunk, Piece::Mixed(states));
@@ -195,6 +229,9 @@ impl Pieces {
         let (first, _) = self.piece(range.start / PAGES);
         let mut pieces = self.by_chunk.range(first..).peekable();
         std::iter::from_fn(move || {
+            if range.is_empty() {
+                return None;
+            }
             let (&chunk, piece) = pieces.next()?;
             let start = range.start.max(chunk * PAGES);
             let end = pieces.peek().map_or(range.end, |(next, _)| range.end.min(**next * PAGES));
@@ -226,6 +263,7 @@ impl Pieces {
         }
         let ends_mixed = matches!(before, Some((_, Piece::Mixed(_))));
         assert!(!ends_mixed || before.is_some_and(|(chunk, _)| chunk + 1 == end));
+        self.tally.assert_counts(self.len, |range| self.count(range));
     }
 }
 

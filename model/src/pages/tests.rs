@@ -4,7 +4,8 @@ use proptest::prelude::*;
 
 use super::{Pages, States};
 
-const LENGTHS: [u64; 13] = [1, 2, 31, 32, 33, 64, 100, 4095, 4096, 4097, 4160, 4500, 9000];
+const LENGTHS: [u64; 14] =
+    [1, 2, 31, 32, 33, 64, 100, 4095, 4096, 4097, 4160, 4500, 9000, 4 * 16_384 + 70];
 
 /// Compares all answers about one range.
 fn compare(pages: &Pages, twin: &[u8], start: usize, end: usize) {
@@ -49,7 +50,9 @@ fn check(pages: &Pages, twin: &[u8]) {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 256, failure_persistence: None, ..Default::default() })]
+    #![proptest_config(ProptestConfig {
+        cases: 256, failure_persistence: None, ..ProptestConfig::default()
+    })]
 
     #[test]
     fn agrees_with_the_twin(
