@@ -1,4 +1,5 @@
 //! hostmem: cross-checks memory managers against the law of Win32 virtual memory.
 
+pub mod import;
 pub mod run;
 pub mod view;
