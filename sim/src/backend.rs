@@ -109,8 +109,7 @@ pub fn parse(spec: &str, kinds: &[Kind]) -> Result<Named, BackendError> {
         return Err(BackendError::Unknown(rest.to_owned(), known.join(", ")));
     };
     let argument = argument.filter(|argument| !argument.trim().is_empty());
-    if argument.is_some() != kind.argument.is_some() || (argument.is_none() && rest.contains(':'))
-    {
+    if argument.is_some() != kind.argument.is_some() || (argument.is_none() && rest.contains(':')) {
         return Err(BackendError::Argument(rest.to_owned(), kind.usage()));
     }
     let made = (kind.make)(argument.unwrap_or_default());

@@ -11,7 +11,8 @@ use hostmem_interface::Backend;
 use hostmem_interface::scenario::Scenario;
 
 use crate::files::NamedScenario;
-use crate::report::{CaseResult, Coverage};
+use crate::report::CaseResult;
+use crate::run::Coverage;
 use crate::seed::CaseSeed;
 
 /// What an engine is asked to do beyond the case itself.

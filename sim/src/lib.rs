@@ -5,7 +5,7 @@
 //! * [`seed`], [`view`]: where random work comes from, and what it may know;
 //! * [`import`]: logs of real programs become scenarios;
 //! * [`run`], [`reduce`]: one case judged step by step, and shrunk if it fails;
-//! * [`engine`], [`backend`], [`parts`], [`law`]: the seams through which the command meets
+//! * [`engine`], [`runner`], [`backend`], [`parts`], [`law`]: the seams through which the command meets
 //!   the runner, the subjects and the rules;
 //! * [`files`]: scenarios on disk and in the binary;
 //! * [`campaign`]: many cases on many threads, told of in one order;
@@ -29,5 +29,6 @@ pub mod progress;
 pub mod reduce;
 pub mod report;
 pub mod run;
+pub mod runner;
 pub mod seed;
 pub mod view;

@@ -10,6 +10,7 @@ use hostmem_model::ModelBackend;
 
 use crate::backend::Kind;
 use crate::engine::Engine;
+use crate::runner::Runner;
 
 /// A workload profile of the generator.
 #[derive(Clone, Copy, Debug)]
@@ -24,10 +25,10 @@ pub struct Profile {
 #[derive(Clone, Copy)]
 pub struct Parts<'a> {
     /// What carries out cases.
-    pub engine: Option<&'a dyn Engine>,
+    pub engine: &'a dyn Engine,
     /// The backends.
     pub backends: &'a [Kind],
-    /// The profiles; the first is the default.
+    /// The profiles; the first is the default. Without any there is no random work.
     pub profiles: &'a [Profile],
 }
 
@@ -38,18 +39,27 @@ impl std::fmt::Debug for Parts<'_> {
 }
 
 /// Every kind of backend that this build has.
-pub const BACKENDS: &[Kind] = &[Kind {
-    name: "model",
-    argument: None,
-    about: "hostmem's own model of the law, on a simulated machine",
-    make: |_| Ok(Arc::new(ModelBackend)),
-}];
+pub const BACKENDS: &[Kind] = &[
+    Kind {
+        name: "model",
+        argument: None,
+        about: "hostmem's own model of the law, on a simulated machine",
+        make: |_| Ok(Arc::new(ModelBackend)),
+    },
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    Kind {
+        name: "linux",
+        argument: None,
+        about: "this machine's Linux kernel: mmap, mprotect and munmap on real memory",
+        make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
+    },
+];
 
-/// Every profile.
+/// Every profile; the first is the default.
 pub const PROFILES: &[Profile] = &[];
 
 /// The parts of the product.
 #[must_use]
 pub const fn parts() -> Parts<'static> {
-    Parts { engine: None, backends: BACKENDS, profiles: PROFILES }
+    Parts { engine: &Runner, backends: BACKENDS, profiles: PROFILES }
 }

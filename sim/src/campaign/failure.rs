@@ -36,8 +36,19 @@ impl Recipe {
             Case::Random(random) => {
                 let (cases, ops) = ((random.index + 1).to_string(), random.ops.to_string());
                 shell(&[
-                    &self.program, "check", "--backend", &backend.spec, "--seed", &self.seed,
-                    "--profile", &random.profile, "--ops", &ops, "--cases", &cases, "--only",
+                    &self.program,
+                    "check",
+                    "--backend",
+                    &backend.spec,
+                    "--seed",
+                    &self.seed,
+                    "--profile",
+                    &random.profile,
+                    "--ops",
+                    &ops,
+                    "--cases",
+                    &cases,
+                    "--only",
                     &random.name(),
                 ])
             }
@@ -60,9 +71,8 @@ pub(super) fn keep(ran: &mut Ran, case: &Case<'_>, backend: &Named, recipe: &Rec
     let made = std::fs::create_dir_all(&recipe.folder).map_err(|error| {
         format!("{}: the folder cannot be made: {error}", recipe.folder.display())
     });
-    let written = made.and_then(|()| {
-        write::scenario(&path, scenario).map_err(|error| error.to_string())
-    });
+    let written =
+        made.and_then(|()| write::scenario(&path, scenario).map_err(|error| error.to_string()));
     match written {
         Ok(()) => {
             ran.result.replay = Some(recipe.replay(&crate::files::load::shown(&path), backend));

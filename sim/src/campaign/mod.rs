@@ -27,7 +27,8 @@ use hostmem_interface::Backend as _;
 use crate::backend::Named;
 use crate::engine::{Engine, Ran, Settings, Unreadable};
 use crate::panics;
-use crate::report::{CaseResult, Coverage, End, Suite};
+use crate::report::{CaseResult, End, Suite};
+use crate::run::Coverage;
 use failure::Recipe;
 use plan::{Case, Cursor, Plan};
 use stop::Stop;
@@ -140,7 +141,11 @@ fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Mann
         Ok(Err(Unreadable(what))) => Told::Unreadable(what),
         Err(what) => {
             let replay = manner.recipe.command(case, backend);
-            Told::Panicked(format!("{what}, in {} on {}; again: {replay}", case.name(), backend.name))
+            Told::Panicked(format!(
+                "{what}, in {} on {}; again: {replay}",
+                case.name(),
+                backend.name
+            ))
         }
     }
 }
@@ -176,7 +181,7 @@ fn take(told: Told, manner: &Manner<'_>, outcome: &mut Outcome, observer: Observ
         Told::Ran(ran) => {
             let failed = ran.result.fails(manner.strict);
             observer(&ran.result, &ran.trace);
-            outcome.coverage.add(&ran.coverage);
+            outcome.coverage.merge(&ran.coverage);
             outcome.results.push(ran.result);
             if failed && manner.fail_fast { End::FailFast } else { End::Complete }
         }

@@ -52,7 +52,11 @@ fn collect(folder: &'static Dir<'static>, found: &mut Vec<Builtin>) {
         let path = file.path().to_string_lossy().replace('\\', "/");
         if path.ends_with(".json") || path.ends_with(".json.zst") {
             let suite = suite(&path);
-            found.push(Builtin { name: format!("scenarios/{path}"), suite, bytes: file.contents() });
+            found.push(Builtin {
+                name: format!("scenarios/{path}"),
+                suite,
+                bytes: file.contents(),
+            });
         }
     }
     for inner in folder.dirs() {

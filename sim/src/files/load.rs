@@ -38,9 +38,7 @@ pub enum FileError {
         source: io::Error,
     },
     /// There is more text than a scenario may have.
-    #[error(
-        "{0}: more than 256 MiB of text{1}; expected a scenario, which has at most that much"
-    )]
+    #[error("{0}: more than 256 MiB of text{1}; expected a scenario, which has at most that much")]
     TooLong(String, &'static str),
     /// The text is no scenario.
     #[error("{path}:{line}:{column}: {message}", line = error.position.line,

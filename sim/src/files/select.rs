@@ -41,7 +41,9 @@ impl Selection {
     /// # Errors
     /// The first pattern that cannot be one.
     pub fn new(only: &[String], skip: &[String]) -> Result<Self, SelectError> {
-        let patterns = |texts: &[String]| texts.iter().map(|text| Pattern::new(text)).collect();
+        let patterns = |texts: &[String]| -> Result<Vec<Pattern>, SelectError> {
+            texts.iter().map(|text| Pattern::new(text)).collect()
+        };
         Ok(Self { only: patterns(only)?, skip: patterns(skip)? })
     }
 

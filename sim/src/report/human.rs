@@ -10,9 +10,11 @@ use std::io;
 
 use anstyle::{AnsiColor, Style};
 use hostmem_interface::scenario::Level;
+use hostmem_model::RuleId;
 
 use super::{CaseResult, End, Header, Report, Summary, VerdictWord, summary};
 use crate::law;
+use crate::run::Coverage;
 
 /// How much is told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -87,9 +89,10 @@ fn write_table(summary: &Summary, out: &mut dyn io::Write) -> io::Result<()> {
         write!(out, " {:>9}", word.name())?;
     }
     writeln!(out, "{BOLD:#}")?;
-    let rows = summary.rows.iter().map(|(backend, suite, counts)| {
-        (printable(backend), suite.name(), counts)
-    });
+    let rows = summary
+        .rows
+        .iter()
+        .map(|(backend, suite, counts)| (printable(backend), suite.name(), counts));
     let total = (summary.rows.len() > 1).then(|| ("total".to_owned(), "", &summary.all));
     for (backend, suite, counts) in rows.chain(total) {
         write!(out, "{backend:<width$}  {suite:<11} {:>9}", counts.total())?;
@@ -174,21 +177,18 @@ fn write_details(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
     result.replay.as_deref().map_or(Ok(()), |replay| line("replay", replay))
 }
 
-fn write_coverage(coverage: &super::Coverage, out: &mut dyn io::Write) -> io::Result<()> {
-    writeln!(out, "{BOLD}{:<8} {:<7} {:>12} {:>12}{BOLD:#}", "rule", "level", "accepted", "refused")?;
+fn write_coverage(coverage: &Coverage, out: &mut dyn io::Write) -> io::Result<()> {
+    let columns = ("rule", "level", "accepted", "refused");
+    let (rule, level, accepted, refused) = columns;
+    writeln!(out, "{BOLD}{rule:<8} {level:<7} {accepted:>12} {refused:>12}{BOLD:#}")?;
     let mut never = Vec::new();
-    for rule in law::RULES {
-        match coverage.0.get(rule.id) {
-            Some(count) => writeln!(
-                out,
-                "{:<8} {:<7} {:>12} {:>12}",
-                rule.id,
-                rule.level.name(),
-                count.accepted,
-                count.refused
-            )?,
-            None if rule.proof == law::Proof::Decided => never.push(rule.id),
-            None => {}
+    for id in RuleId::all() {
+        let (rule, count) = (id.rule(), coverage.of(id));
+        if coverage.reached(id) {
+            let (level, accepted, refused) = (rule.level.name(), count.accepted, count.refused);
+            writeln!(out, "{:<8} {level:<7} {accepted:>12} {refused:>12}", rule.id)?;
+        } else if rule.proof == law::Proof::Decided {
+            never.push(rule.id);
         }
     }
     if !never.is_empty() {
@@ -231,7 +231,8 @@ fn closing_sentence(summary: &Summary) -> String {
         .filter(|&level| summary.diverges(level) > 0)
         .map(|level| format!("{} {}", summary.diverges(level), level.name()))
         .collect();
-    let levels = if levels.is_empty() { String::new() } else { format!(" ({})", levels.join(", ")) };
+    let levels =
+        if levels.is_empty() { String::new() } else { format!(" ({})", levels.join(", ")) };
     format!("{cases}, {steps}: {diverges} diverges{levels}, {broken} broken")
 }
 

@@ -10,9 +10,11 @@
 use std::collections::BTreeMap;
 use std::io;
 
+use hostmem_model::RuleId;
 use serde::Serialize;
 
-use super::{CaseResult, Header, Report, RuleCount, Summary, VerdictWord, summary};
+use super::{CaseResult, Header, Report, Summary, VerdictWord, summary};
+use crate::run::Coverage;
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -46,7 +48,7 @@ struct Tail<'a> {
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     unreadable: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
-    coverage: Option<BTreeMap<&'a str, CoverageRow>>,
+    coverage: Option<BTreeMap<&'static str, CoverageRow>>,
 }
 
 #[derive(Serialize)]
@@ -113,7 +115,6 @@ fn counts(counts: &summary::Counts) -> BTreeMap<&'static str, u64> {
 }
 
 fn tail<'a>(report: &'a Report, summary: &'a Summary) -> Tail<'a> {
-    let row = |count: &RuleCount| CoverageRow { accepted: count.accepted, refused: count.refused };
     Tail {
         end: report.end.name(),
         exit: report.status().code(),
@@ -132,10 +133,17 @@ fn tail<'a>(report: &'a Report, summary: &'a Summary) -> Tail<'a> {
         digest: report.digest(),
         missing: summary::unmet(report),
         unreadable: &report.unreadable,
-        coverage: report.coverage.as_ref().map(|coverage| {
-            coverage.0.iter().map(|(rule, count)| (rule.as_str(), row(count))).collect()
-        }),
+        coverage: report.coverage.as_ref().map(coverage),
     }
+}
+
+fn coverage(coverage: &Coverage) -> BTreeMap<&'static str, CoverageRow> {
+    let reached = RuleId::all().filter(|&id| coverage.reached(id));
+    let row = |id: RuleId| {
+        let count = coverage.of(id);
+        (id.rule().id, CoverageRow { accepted: count.accepted, refused: count.refused })
+    };
+    reached.map(row).collect()
 }
 
 fn row(result: &CaseResult) -> Row<'_> {

@@ -70,6 +70,7 @@ fn not_success(result: &CaseResult, strict: bool) -> TestCaseStatus {
     });
     let mut text = Vec::new();
     human::write_result(result, &mut text).expect("memory takes everything");
-    status.set_description(anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string());
+    status
+        .set_description(anstream::adapter::strip_str(&String::from_utf8_lossy(&text)).to_string());
     status
 }

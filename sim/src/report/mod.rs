@@ -21,35 +21,12 @@ pub mod markdown;
 pub mod result;
 pub mod summary;
 
-use std::collections::BTreeMap;
 use std::io;
 
 pub use result::{CaseResult, Suite, VerdictWord};
 pub use summary::{ExitStatus, Summary};
 
-/// How often a rule decided a call.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct RuleCount {
-    /// Calls that it let succeed.
-    pub accepted: u64,
-    /// Calls that it refused, or made fault.
-    pub refused: u64,
-}
-
-/// Which rules decided, by id.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Coverage(pub BTreeMap<String, RuleCount>);
-
-impl Coverage {
-    /// Adds the counts of another.
-    pub fn add(&mut self, other: &Self) {
-        for (rule, count) in &other.0 {
-            let sum = self.0.entry(rule.clone()).or_default();
-            sum.accepted += count.accepted;
-            sum.refused += count.refused;
-        }
-    }
-}
+use crate::run::Coverage;
 
 /// What a run was asked to do: printed before anything else, so that a run that dies can be
 /// repeated.

@@ -165,10 +165,7 @@ impl CaseResult {
     /// A case that could not be judged.
     #[must_use]
     pub fn skipped(scenario: &str, backend: &str, reason: impl Into<String>) -> Self {
-        Self {
-            reason: Some(reason.into()),
-            ..Self::new(scenario, backend, VerdictWord::Skipped)
-        }
+        Self { reason: Some(reason.into()), ..Self::new(scenario, backend, VerdictWord::Skipped) }
     }
 
     /// Whether hostmem contradicts itself here.
