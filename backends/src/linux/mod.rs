@@ -15,7 +15,8 @@
 //! * [`checkpoint`]: the kernel's view against the ledger;
 //! * [`ledger`], [`protection`]: what was promised; [`commit_charge`], [`mapping_budget`]: how
 //!   much more may be;
-//! * [`mapping`], [`touch`], [`watch`], [`kernel_view`], [`memory_load`]: the kernel.
+//! * [`mapping`], [`touch`], [`watch`], [`kernel_view`], [`memory_load`], [`pressure`]: the
+//!   kernel.
 //!
 //! Deliberately not here: the law that judges this backend. It was written from the same
 //! rules by somebody else, and this crate cannot import it.
@@ -34,6 +35,7 @@ mod mapping;
 mod mapping_budget;
 mod memory_load;
 mod notices;
+mod pressure;
 mod protect;
 mod protection;
 mod query;
