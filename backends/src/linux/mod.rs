@@ -7,15 +7,15 @@
 //!
 //! Map, from the outside in:
 //!
-//! * [`backend`]: [`LinuxBackend`] opens a [`LinuxManager`] for each case;
-//! * [`manager`]: [`LinuxManager`], the interface's traits, each method handed to its file;
-//! * [`alloc`], [`free`], [`protect`], [`query`], [`write_watch`], [`malloc`], [`notices`]:
+//! * `backend`: [`LinuxBackend`] opens a [`LinuxManager`] for each case;
+//! * `manager`: [`LinuxManager`], the interface's traits, each method handed to its file;
+//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`, `notices`:
 //!   the calls, checks in documented order and the change last;
-//! * [`access`]: reads, writes and execution, and what a fault means;
-//! * [`checkpoint`]: the kernel's view against the ledger;
-//! * [`ledger`], [`protection`]: what was promised; [`commit_charge`], [`mapping_budget`]: how
+//! * `access`: reads, writes and execution, and what a fault means;
+//! * `checkpoint`: the kernel's view against the ledger;
+//! * `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
 //!   much more may be;
-//! * [`mapping`], [`touch`], [`watch`], [`kernel_view`], [`memory_load`], [`pressure`]: the
+//! * `mapping`, `touch`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
 //!   kernel.
 //!
 //! Deliberately not here: the law that judges this backend. It was written from the same
