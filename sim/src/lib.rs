@@ -1,1 +1,4 @@
-//! placeholder
+//! hostmem: cross-checks memory managers against the law of Win32 virtual memory.
+
+pub mod run;
+pub mod view;

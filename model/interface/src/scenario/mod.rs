@@ -1,15 +1,33 @@
 //! The scenario format `hostmem/1`: a named, ordered list of calls with what each must
 //! answer. The only written form of a call, and a public contract.
 //!
-//! Map: this file is the data; its reader, its one canonical text and its JSON Schema follow
-//! in modules of their own.
+//! Map: this file is the data; [`read`] makes it from a file's text, [`write`] makes the one
+//! canonical text of it, [`show`] one readable line of a step, [`schema`] the JSON Schema.
+//! Behind them: `table` (the format as a table), `json` (values with positions), `value`,
+//! `names`, `step` and `expect` (what the reader is made of).
 //!
 //! Addresses are written relative to names that earlier steps bound ([`Place`]), so a
 //! scenario replays wherever a subject happens to allocate.
 //!
 //! Deliberately not here: compression and files (`hostmem`), and running a scenario.
 
+mod expect;
+mod json;
+mod names;
+pub mod read;
+pub mod schema;
+pub mod show;
+mod step;
+mod table;
+mod value;
+pub mod write;
+
 use std::sync::Arc;
+
+pub use read::{ReadError, read};
+pub use schema::schema;
+pub use show::{show_place, show_step};
+pub use write::{write, write_to};
 
 use crate::{
     AccessKind, Address, Call, Capabilities, CriticalLevel, Hresult, Machine, MemoryAvailable,
