@@ -12,7 +12,9 @@ use hostmem_interface::{
     Backend, Capabilities, Capability, Description, Grain, InProcess, Machine, OpenError, Subject,
 };
 
+use super::access;
 use super::commit_charge::CommitCharge;
+use super::kernel_view;
 use super::ledger::Ledger;
 use super::malloc::Heaps;
 use super::manager::{LinuxManager, Space};
@@ -85,6 +87,9 @@ impl LinuxBackend {
     pub fn manager(&self, machine: &Machine) -> Result<LinuxManager, OpenError> {
         let options = self.options;
         let description = describe(machine, &options)?;
+        kernel_view::mappings(&(0..1)).map_err(|error| {
+            OpenError::Unavailable(format!("/proc/self/maps cannot be read: {error}"))
+        })?;
         let arena = Arena::open(options.arena, options.smallest_arena).map_err(|error| {
             let wanted = options.smallest_arena >> 20;
             OpenError::Unavailable(format!("no {wanted} MiB of address space: {error}"))
@@ -138,11 +143,10 @@ fn describe(asked: &Machine, options: &LinuxOptions) -> Result<Description, Open
         Err(reason) => absent.push((capability, reason)),
     };
     let touch = Touch::arm().map(drop);
-    for capability in
-        [Capability::Contents, Capability::Faults, Capability::Execute, Capability::GuardPages]
-    {
+    for capability in [Capability::Contents, Capability::Faults, Capability::GuardPages] {
         judge(capability, touch.clone());
     }
+    judge(Capability::Execute, access::probe_execution());
     judge(Capability::WriteWatch, watch::probe());
     judge(Capability::MemoryLoad, physical.map(drop));
     judge(Capability::MemoryLoadControl, Err("this is a real machine".to_owned()));
