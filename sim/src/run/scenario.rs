@@ -46,7 +46,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// An ending before any step.
-    fn before(ending: Ending, grain: Grain, id: &str) -> Self {
+    pub(super) fn before(ending: Ending, grain: Grain, id: &str) -> Self {
         let record = crate::run::digest::Record::new(id.as_bytes()).finish(word(&ending));
         Self {
             ending,
@@ -196,7 +196,7 @@ fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option
     Some((words, Some(missing.name().to_owned())))
 }
 
-fn not_opened(error: OpenError) -> Ending {
+pub(super) fn not_opened(error: OpenError) -> Ending {
     match error {
         OpenError::Unavailable(_) | OpenError::Machine(_) => Ending::Skipped(error.to_string()),
         OpenError::Broken(how) => Ending::Broken(how),
