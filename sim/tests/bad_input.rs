@@ -22,10 +22,11 @@ const GOOD: &str = r#"{
 
 /// Replays a file of that name and content; the folder lives as long as the result.
 fn replay(name: &str, content: &[u8]) -> (TempDir, PathBuf, Ended) {
-    let folder = TempDir::new().unwrap();
+    let folder = TempDir::new().expect("a temporary folder");
     let path = folder.path().join(name);
-    fs::write(&path, content).unwrap();
-    let ended = hostmem(&["replay", path.to_str().unwrap(), "--backend", "model"]);
+    fs::write(&path, content).expect("room for a small file");
+    let name = path.to_str().expect("a name in UTF-8");
+    let ended = hostmem(&["replay", name, "--backend", "model"]);
     (folder, path, ended)
 }
 

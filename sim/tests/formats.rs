@@ -84,8 +84,8 @@ fn report() -> Report {
 
 fn text(format: Format, report: &Report) -> String {
     let mut text = Vec::new();
-    format.write(report, &mut anstream::StripStream::new(&mut text)).unwrap();
-    String::from_utf8(text).unwrap()
+    format.write(report, &mut anstream::StripStream::new(&mut text)).expect("memory");
+    String::from_utf8(text).expect("every format is UTF-8")
 }
 
 #[test]

@@ -20,8 +20,8 @@ const FILE: &str = r#"{
 "#;
 
 fn folder_with_scenario() -> TempDir {
-    let folder = TempDir::new().unwrap();
-    fs::write(folder.path().join("a.json"), FILE).unwrap();
+    let folder = TempDir::new().expect("a temporary folder");
+    fs::write(folder.path().join("a.json"), FILE).expect("room for a small file");
     folder
 }
 
