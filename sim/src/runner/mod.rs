@@ -1,7 +1,11 @@
 //! The engine of the product: cases are run by [`crate::run`], and what came of them is put
 //! into the words of a report.
 //!
+//! Map: this file replays scenarios; [`random`] makes cases up, and shrinks those that fail.
+//!
 //! Deliberately not here: how a case is run and judged.
+
+pub mod random;
 
 use hostmem_interface::Backend;
 use hostmem_interface::scenario::{Scenario, Step, show_step};
@@ -37,8 +41,13 @@ impl Engine for Runner {
         Ok(Ran { coverage, trace, ..Ran::from(result) })
     }
 
-    fn random(&self, case: &RandomCase, _: &dyn Backend, _: Settings) -> Result<Ran, Unreadable> {
-        Err(Unreadable(format!("there is no generator for the profile `{}`", case.profile)))
+    fn random(
+        &self,
+        case: &RandomCase,
+        backend: &dyn Backend,
+        settings: Settings,
+    ) -> Result<Ran, Unreadable> {
+        random::run(case, backend, settings)
     }
 }
 
