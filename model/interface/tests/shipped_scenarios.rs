@@ -12,8 +12,8 @@ fn folder() -> PathBuf {
 }
 
 fn files(folder: &Path, into: &mut Vec<PathBuf>) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("the folder is part of the repository") {
+        let path = entry.expect("a readable folder").path();
         if path.is_dir() {
             files(&path, into);
         } else if path.extension().is_some_and(|extension| extension == "json") {
