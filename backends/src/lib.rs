@@ -1,1 +1,10 @@
-//! placeholder
+//! Real subjects behind hostmem's interface: each acts by itself, with real memory.
+//!
+//! Map: [`linux`] is this machine's kernel.
+//!
+//! Deliberately not here: the model. No subject can import the law that judges it, and
+//! `tests/tidy.rs` keeps the manifest that way.
+#![allow(unsafe_code, reason = "backends act on real memory; nothing else in hostmem may")]
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub mod linux;

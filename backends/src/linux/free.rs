@@ -1,0 +1,139 @@
+//! `VirtualFree`: decommit and release. Past the checks both always succeed.
+//!
+//! Where the process is out of mappings, an emptied range is left accessible at the kernel:
+//! its memory is gone, and from then on every access is judged by the ledger before it is
+//! made ([`LinuxManager::overdue`]).
+//!
+//! Deliberately not here: release of a part (VF-15), which `VirtualFree` cannot express.
+
+use std::ops::Range;
+use std::sync::atomic::Ordering;
+
+use hostmem_interface::{Address, FreeType, Refusal, Win32Error};
+
+use super::USER_SPACE;
+use super::kernel_view;
+use super::ledger::{Allocation, PAGE};
+use super::manager::{LinuxManager, Space, pages_of, refuse};
+use super::mapping::Prot;
+use super::mapping_budget::Purpose;
+use super::protection::PageState;
+use super::watch::Watch;
+
+impl LinuxManager {
+    pub(super) fn free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {
+        let at = address.0;
+        check(at, size, kind)?;
+        let mut space = self.space();
+        let range = target(&space, at, size, kind)?;
+        if kind == FreeType::RELEASE {
+            self.release(&mut space, &range);
+        } else {
+            self.decommit(&mut space, &range);
+        }
+        Ok(())
+    }
+
+    fn release(&self, space: &mut Space, range: &Range<u64>) {
+        let allocation = space.ledger.containing(range.start).expect("found just now");
+        let committed = allocation.committed(range);
+        // Reserved pages have been inaccessible and empty all along.
+        if committed > 0 || allocation.watched || self.overdue.load(Ordering::Relaxed) {
+            self.empty(range);
+        }
+        self.commit.give(committed);
+        space.ledger.remove(range.start);
+    }
+
+    fn decommit(&self, space: &mut Space, range: &Range<u64>) {
+        let Space { ledger, watch } = space;
+        let allocation = ledger.containing_mut(range.start).expect("found just now");
+        let committed = allocation.committed(range);
+        if committed == 0 {
+            return;
+        }
+        match watch {
+            Some(watch) if allocation.watched => {
+                keep_marks(allocation, watch, range);
+                self.empty_watched(range);
+            }
+            _ => self.empty(range),
+        }
+        let numbers = allocation.numbers(range);
+        allocation.pages.set(numbers, PageState::RESERVED);
+        self.commit.give(committed);
+    }
+
+    /// Takes the memory out of a range and makes it inaccessible.
+    fn empty(&self, range: &Range<u64>) {
+        let admitted = self.budget.admits(Purpose::Change) || relieves(range);
+        if admitted && self.arena.empty(range.clone()).is_ok() {
+            self.budget.relieved();
+        } else {
+            self.discard(range);
+            self.overdue.store(true, Ordering::Release);
+        }
+    }
+
+    /// The same where a fresh mapping would end the watch: commit arms the pages anew.
+    fn empty_watched(&self, range: &Range<u64>) {
+        self.discard(range);
+        let admitted = self.budget.admits(Purpose::Change) || relieves(range);
+        if !admitted || self.arena.protect(range.clone(), Prot::NONE).is_err() {
+            self.overdue.store(true, Ordering::Release);
+        }
+    }
+
+    fn discard(&self, range: &Range<u64>) {
+        let done = self.arena.discard(range.clone());
+        done.expect("MADV_DONTNEED on private memory of our own has no way to fail");
+    }
+}
+
+/// Whether the kernel has so many mappings in a range that one in their place is a relief, even
+/// if both ends have to be split off.
+fn relieves(range: &Range<u64>) -> bool {
+    kernel_view::mappings(range).is_ok_and(|mappings| mappings.len() > 2)
+}
+
+/// VF-01 to VF-04: everything that needs no look at the memory.
+fn check(at: u64, size: u64, kind: FreeType) -> Result<(), Refusal> {
+    let lawful = (kind == FreeType::DECOMMIT || (kind == FreeType::RELEASE && size == 0))
+        && at < USER_SPACE.end
+        && size <= USER_SPACE.end - at;
+    if lawful { Ok(()) } else { Err(refuse(Win32Error::ERROR_INVALID_PARAMETER)) }
+}
+
+/// VF-05 to VF-09, VF-12: the pages concerned.
+fn target(space: &Space, at: u64, size: u64, kind: FreeType) -> Result<Range<u64>, Refusal> {
+    let allocation = space.ledger.containing(at).ok_or(Refusal::not_ours())?;
+    let whole = allocation.range();
+    if kind == FreeType::RELEASE || size == 0 {
+        let in_first_page = at - whole.start < PAGE;
+        return if in_first_page {
+            Ok(whole)
+        } else {
+            Err(refuse(Win32Error::ERROR_INVALID_ADDRESS))
+        };
+    }
+    let range = pages_of(at, size);
+    if range.end <= whole.end {
+        Ok(range)
+    } else {
+        Err(refuse(Win32Error::ERROR_INVALID_PARAMETER))
+    }
+}
+
+/// Takes over what the kernel knows of writes to pages that are about to lose their memory.
+fn keep_marks(allocation: &mut Allocation, watch: &Watch, range: &Range<u64>) {
+    let mut written = Vec::new();
+    for (run, state) in allocation.runs(range) {
+        if state.is_committed() {
+            let scanned = watch.scan(&run, false, u64::MAX, |found| written.push(found));
+            if scanned.is_err() {
+                written.push(run); // a lost record must not hide a write
+            }
+        }
+    }
+    written.iter().for_each(|run| allocation.mark(run, true));
+}

@@ -1,0 +1,169 @@
+//! [`LinuxManager`]: the interface's traits, each method handed to the file of its call.
+//!
+//! One lock guards the ledger and is held while the kernel is asked to follow, so that two
+//! calls never interleave. Accesses do not take it unless they fault.
+//!
+//! Lock order: `writes`, then `space`. The heaps' locks are never held with either.
+//!
+//! Deliberately not here: any rule of Win32.
+
+use std::ops::Range;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+
+use hostmem_interface::dispatch::Host;
+use hostmem_interface::{
+    Address, AllocationType, Capability, CriticalLevel, Description, FreeType, HostMalloc,
+    HostMemoryManager, Hresult, MallocType, MemoryAccess, MemoryLoad, MemoryNotificationCallback,
+    OutPointer, Protection, QueryAnswer, Refusal, Win32Error, WriteWatch,
+};
+
+use super::commit_charge::CommitCharge;
+use super::ledger::{Ledger, PAGE};
+use super::malloc::Heaps;
+use super::mapping::Arena;
+use super::mapping_budget::MappingBudget;
+use super::memory_load;
+use super::notices::Notices;
+use super::touch::Touch;
+use super::watch::Watch;
+
+/// One case's memory, managed as `IHostMemoryManager` demands. Callable from any thread.
+#[derive(Debug)]
+pub struct LinuxManager {
+    pub(super) description: Description,
+    /// The right to touch memory, where this machine allows it.
+    pub(super) touch: Option<Touch>,
+    pub(super) budget: MappingBudget,
+    pub(super) commit: Arc<CommitCharge>,
+    pub(super) space: Mutex<Space>,
+    /// Held shared by writes and alone by execution: code that was looked at stays as it is.
+    pub(super) writes: RwLock<()>,
+    /// Some emptied range could not be made inaccessible: the ledger judges before accesses.
+    pub(super) overdue: AtomicBool,
+    pub(super) heaps: Arc<Heaps>,
+    pub(super) notices: Notices,
+    /// Last, so that it is unmapped after everything that knows its addresses.
+    pub(super) arena: Arena,
+}
+
+/// What the lock guards.
+#[derive(Debug)]
+pub(super) struct Space {
+    pub(super) ledger: Ledger,
+    /// Opened with the first watched reservation.
+    pub(super) watch: Option<Watch>,
+}
+
+impl LinuxManager {
+    pub(super) fn space(&self) -> MutexGuard<'_, Space> {
+        self.space.lock().expect("no call panicked half-way through a change")
+    }
+
+    /// Whether write watch works here.
+    pub(super) fn can_watch(&self) -> bool {
+        self.description.capabilities.has(Capability::WriteWatch)
+    }
+}
+
+impl HostMemoryManager for LinuxManager {
+    fn create_malloc(&self, kind: MallocType) -> Result<Arc<dyn HostMalloc>, Refusal> {
+        Ok(self.heaps.create(kind)?)
+    }
+
+    fn virtual_alloc(
+        &self,
+        address: Address,
+        size: u64,
+        kind: AllocationType,
+        protect: Protection,
+        _: CriticalLevel,
+    ) -> Result<Address, Refusal> {
+        self.alloc(address, size, kind, protect)
+    }
+
+    fn virtual_free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {
+        self.free(address, size, kind)
+    }
+
+    fn virtual_query(
+        &self,
+        address: Address,
+        buffer: OutPointer,
+        length: u64,
+    ) -> Result<QueryAnswer, Refusal> {
+        self.query(address, buffer, length)
+    }
+
+    fn virtual_protect(
+        &self,
+        address: Address,
+        size: u64,
+        protect: Protection,
+        old: OutPointer,
+    ) -> Result<Protection, Refusal> {
+        self.protect(address, size, protect, old)
+    }
+
+    fn get_memory_load(&self) -> Result<MemoryLoad, Refusal> {
+        let figures = memory_load::figures();
+        figures.map(memory_load::Figures::load).map_err(|_| Refusal::from_hresult(Hresult::E_FAIL))
+    }
+
+    fn register_memory_notification_callback(
+        &self,
+        callback: Arc<dyn MemoryNotificationCallback>,
+    ) -> Result<(), Refusal> {
+        self.notices.register(callback)
+    }
+
+    fn needs_virtual_address_space(&self, _: Address, _: u64) -> Result<(), Refusal> {
+        // Address space is never short on 64 bits: trying once more costs nothing.
+        Ok(())
+    }
+
+    fn acquired_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        self.notices.acquired(address.0, size);
+        Ok(())
+    }
+
+    fn released_virtual_address_space(&self, address: Address) -> Result<(), Refusal> {
+        self.notices.released(address.0);
+        Ok(())
+    }
+}
+
+impl Host for LinuxManager {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn memory(&self) -> &dyn HostMemoryManager {
+        self
+    }
+
+    fn access(&self) -> Option<&dyn MemoryAccess> {
+        self.touch.map(|_| self as &dyn MemoryAccess)
+    }
+
+    fn watch(&self) -> Option<&dyn WriteWatch> {
+        self.can_watch().then_some(self as &dyn WriteWatch)
+    }
+
+    fn checkpoint(&self) -> Result<(), String> {
+        self.compare_views()
+    }
+
+    fn leaks(&self) -> Vec<String> {
+        self.heaps.leaks()
+    }
+}
+
+/// The pages that hold a byte of `[at, at + size)` (SM-05). The sum must not overflow.
+pub(super) fn pages_of(at: u64, size: u64) -> Range<u64> {
+    at & !(PAGE - 1)..(at + size).next_multiple_of(PAGE)
+}
+
+pub(super) fn refuse(error: Win32Error) -> Refusal {
+    Refusal::from_win32(error)
+}

@@ -1,0 +1,54 @@
+//! Linux as a host memory manager: Win32's virtual memory over `mmap` and `mprotect`.
+//!
+//! Real memory throughout: what is committed is mapped, what is protected faults, and a read
+//! returns what the kernel has there. Each case lives in an arena of its own, one large
+//! inaccessible mapping, and no address outside it is ever passed to the kernel. A second
+//! mapping like it holds the blocks of the heaps.
+//!
+//! Map, from the outside in:
+//!
+//! * `backend`: [`LinuxBackend`] opens a [`LinuxManager`] for each case;
+//! * `manager`: [`LinuxManager`], the interface's traits, each method handed to its file;
+//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`, `notices`:
+//!   the calls, checks in documented order and the change last;
+//! * `access`: reads, writes and execution, and what a fault means;
+//! * `checkpoint`: the kernel's view against the ledger;
+//! * `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
+//!   much more may be;
+//! * `mapping`, `touch`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
+//!   kernel.
+//!
+//! Deliberately not here: the law that judges this backend. It was written from the same
+//! rules by somebody else, and this crate cannot import it.
+
+mod access;
+mod alloc;
+mod backend;
+mod checkpoint;
+mod commit_charge;
+mod free;
+mod kernel_view;
+mod ledger;
+mod malloc;
+mod manager;
+mod mapping;
+mod mapping_budget;
+mod memory_load;
+mod notices;
+mod pressure;
+mod protect;
+mod protection;
+mod query;
+#[cfg(test)]
+mod tests;
+mod touch;
+mod watch;
+mod write_watch;
+
+use std::ops::Range;
+
+pub use backend::{LinuxBackend, LinuxOptions};
+pub use manager::LinuxManager;
+
+/// User space of 64-bit Windows (K-01).
+const USER_SPACE: Range<u64> = 0x1_0000..0x7FFF_FFFF_0000;

@@ -1,0 +1,92 @@
+//! `VirtualQuery`: the run of equal pages at an address, for all of user space.
+//!
+//! Inside the arena the answer is exact. Outside, nothing would ever be granted, so nothing is
+//! called free there but the 64 KiB below user space: one reserved region reaches from there
+//! to the arena, and one from the arena to the end.
+//!
+//! Deliberately not here: what else the process has mapped. A case cannot use it.
+
+use std::ops::Range;
+
+use hostmem_interface::{
+    Address, MemoryBasicInformation, OutPointer, Protection, QueryAnswer, Refusal, RegionState,
+    RegionType, Win32Error,
+};
+
+use super::USER_SPACE;
+use super::ledger::{Allocation, PAGE};
+use super::manager::{LinuxManager, refuse};
+
+impl LinuxManager {
+    pub(super) fn query(
+        &self,
+        address: Address,
+        buffer: OutPointer,
+        length: u64,
+    ) -> Result<QueryAnswer, Refusal> {
+        if address.0 >= USER_SPACE.end {
+            return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
+        }
+        if length < MemoryBasicInformation::SIZE {
+            return Err(refuse(Win32Error::ERROR_BAD_LENGTH));
+        }
+        if buffer == OutPointer::Null {
+            return Err(refuse(Win32Error::ERROR_NOACCESS));
+        }
+        Ok(QueryAnswer::of(self.region(address.0 & !(PAGE - 1))))
+    }
+
+    /// The region at a page of user space or below it.
+    fn region(&self, page: u64) -> MemoryBasicInformation {
+        let arena = self.arena.range();
+        if page < USER_SPACE.start {
+            return MemoryBasicInformation::free(Address(page), USER_SPACE.start - page);
+        }
+        if page < arena.start {
+            return elsewhere(page, &(USER_SPACE.start..arena.start));
+        }
+        if page >= arena.end {
+            return elsewhere(page, &(arena.end..USER_SPACE.end));
+        }
+        let space = self.space();
+        match space.ledger.containing(page) {
+            Some(allocation) => inside(page, allocation),
+            None => {
+                let end = space.ledger.next_base(page);
+                MemoryBasicInformation::free(Address(page), end - page)
+            }
+        }
+    }
+}
+
+/// A page outside the arena: taken, by nobody in particular.
+fn elsewhere(page: u64, whole: &Range<u64>) -> MemoryBasicInformation {
+    MemoryBasicInformation {
+        base_address: Address(page),
+        allocation_base: Address(whole.start),
+        allocation_protect: Protection::NOACCESS,
+        region_size: whole.end - page,
+        state: RegionState::RESERVE,
+        protect: Protection(0),
+        kind: RegionType::PRIVATE,
+    }
+}
+
+fn inside(page: u64, allocation: &Allocation) -> MemoryBasicInformation {
+    let number = (page - allocation.base) / PAGE;
+    let state = allocation.pages.value(number);
+    let (shown_state, protect) = if state.is_committed() {
+        (RegionState::COMMIT, state.shown() | allocation.cache())
+    } else {
+        (RegionState::RESERVE, Protection(0))
+    };
+    MemoryBasicInformation {
+        base_address: Address(page),
+        allocation_base: Address(allocation.base),
+        allocation_protect: allocation.protect,
+        region_size: (allocation.pages.end(number) - number) * PAGE,
+        state: shown_state,
+        protect,
+        kind: RegionType::PRIVATE,
+    }
+}

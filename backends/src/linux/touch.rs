@@ -1,0 +1,140 @@
+//! Touching memory as a program does, with the fault as an answer.
+//!
+//! Every access is one instruction in a function of its own: the first instruction of the
+//! stub. A fault whose instruction pointer is the address of a stub is ours: the handler puts
+//! what it learned into the two return registers and continues at a lone `ret`, so that the
+//! stub returns as any function does. No thread-local state, no lock, no jump over frames,
+//! so that it works on every thread and on whatever stack the kernel runs the handler.
+//!
+//! Map: [`Touch`] is the way in; [`stubs`] holds the instructions; [`handler`] the signal
+//! handler and what becomes of faults that are not ours.
+//!
+//! Deliberately not here: which addresses may be touched, and what a fault means (guard
+//! pages, reservations): the access layer knows the ledger.
+
+mod handler;
+mod stubs;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+
+use hostmem_interface::AccessKind;
+
+use stubs::Landing;
+
+/// Bytes in a page: no piece of a copy is ever longer.
+const PAGE: u64 = 0x1000;
+
+/// A fault as the processor and the kernel told it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RawFault {
+    /// What was attempted, from the processor's error code.
+    pub(super) kind: AccessKind,
+    /// The first byte of the access on the faulting page.
+    pub(super) at: u64,
+}
+
+impl fmt::Display for RawFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} at {:#x}", self.kind, self.at)
+    }
+}
+
+/// The right to touch memory: proof that the handler is installed.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Touch(());
+
+impl Touch {
+    /// Installs the handler, once for the process.
+    ///
+    /// # Errors
+    /// Why memory cannot be touched safely on this machine.
+    pub(super) fn arm() -> Result<Self, String> {
+        handler::install().map(|()| Self(()))
+    }
+
+    /// Reads `into.len()` bytes at `at` as one access.
+    ///
+    /// # Errors
+    /// The fault; `into` is unspecified then.
+    ///
+    /// # Safety
+    /// Nothing in the process may rely on `[at, at + into.len())` not being read: no
+    /// memory-mapped device, and no Rust object that another thread is changing.
+    pub(super) unsafe fn read(self, at: u64, into: &mut [u8]) -> Result<(), RawFault> {
+        let size = into.len() as u64;
+        // SAFETY: the stubs only read `at`, which the caller vouches for.
+        let landing = unsafe {
+            match size {
+                1 => stubs::load1(at),
+                2 => stubs::load2(at),
+                4 => stubs::load4(at),
+                8 => stubs::load8(at),
+                _ => stubs::copy_from(into.as_mut_ptr() as u64, at, 0, size),
+            }
+        };
+        landing.outcome(AccessKind::Read, at, size).map(|value| {
+            if matches!(size, 1 | 2 | 4 | 8) {
+                into.copy_from_slice(&value.to_le_bytes()[..into.len()]);
+            }
+        })
+    }
+
+    /// Writes `bytes` at `at` as one access: nothing of it shows if it faults, provided that
+    /// it has 1, 2, 4 or 8 bytes or lies inside one page.
+    ///
+    /// # Errors
+    /// The fault.
+    ///
+    /// # Safety
+    /// `[at, at + bytes.len())` is memory that no Rust object lives in.
+    pub(super) unsafe fn write(self, at: u64, bytes: &[u8]) -> Result<(), RawFault> {
+        let size = bytes.len() as u64;
+        let mut word = [0; 8];
+        if let 1 | 2 | 4 | 8 = size {
+            word[..bytes.len()].copy_from_slice(bytes);
+        }
+        let value = u64::from_le_bytes(word);
+        // SAFETY: the stubs only write `at`, which the caller vouches for.
+        let landing = unsafe {
+            match size {
+                1 => stubs::store1(at, value),
+                2 => stubs::store2(at, value),
+                4 => stubs::store4(at, value),
+                8 => stubs::store8(at, value),
+                _ => stubs::copy_to(at, bytes.as_ptr() as u64, 0, size),
+            }
+        };
+        landing.outcome(AccessKind::Write, at, size).map(drop)
+    }
+
+    /// Calls `at` as a function without arguments.
+    ///
+    /// # Errors
+    /// The fault of fetching its first instruction.
+    ///
+    /// # Safety
+    /// If `at` can be fetched, the code there is a lone `ret` and stays one.
+    pub(super) unsafe fn execute(self, at: u64) -> Result<(), RawFault> {
+        // SAFETY: the caller vouches for the code.
+        unsafe { stubs::call(at) }.outcome(AccessKind::Execute, at, 1).map(drop)
+    }
+}
+
+impl Landing {
+    /// Reads the two return registers of a stub that was to do `size` bytes at `at`.
+    fn outcome(self, meant: AccessKind, at: u64, size: u64) -> Result<u64, RawFault> {
+        if self.status == 0 {
+            return Ok(self.value);
+        }
+        // A non-canonical address gives neither an address nor an error code: what was
+        // meant is all there is to tell.
+        if self.status & handler::NO_ADDRESS != 0 {
+            return Err(RawFault { kind: meant, at });
+        }
+        let last = at.saturating_add(size.saturating_sub(1));
+        let page = self.value & !(PAGE - 1);
+        Err(RawFault { kind: handler::kind(self.status), at: page.clamp(at, last) })
+    }
+}

@@ -1,0 +1,228 @@
+//! What an answer does to the state, as data, and the one place where it is done.
+//!
+//! Rules decide and produce effects; nothing else changes a [`State`]. A refusal's effect is
+//! [`Effect::None`], so a refused call changes nothing by construction (SM-04).
+//!
+//! Deliberately not here: any decision.
+
+use std::ops::Range;
+
+use hostmem_interface::{Address, Data, MallocId, MallocType, MemoryLoad};
+
+use crate::page::PageState;
+use crate::space::{Allocation, Terms};
+use crate::state::State;
+
+/// A change of the state.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Effect {
+    /// Nothing changes.
+    None,
+    /// A new allocation; `base` is `None` until the choice is known.
+    Reserve {
+        /// Its base.
+        base: Option<Address>,
+        /// Bytes, whole pages.
+        size: u64,
+        /// What was asked for.
+        terms: Terms,
+        /// The state of its pages.
+        state: PageState,
+    },
+    /// Pages of an allocation become committed with a state.
+    Commit(Pages, PageState),
+    /// Pages of an allocation become reserved.
+    Decommit(Pages),
+    /// An allocation goes away.
+    Release(Address),
+    /// Committed pages get a new state.
+    Protect(Pages, PageState),
+    /// Committed pages of the range become uncertain.
+    Reset(Pages),
+    /// The contents of the range are what they were before the reset.
+    UndoReset(Pages),
+    /// An access was made: its first `length` bytes, and then the guard at `disarmed` fired.
+    Access {
+        /// Where it began.
+        at: Address,
+        /// What it wrote, if it did.
+        data: Option<Data>,
+        /// How many bytes were done.
+        length: u64,
+        /// The page whose guard fired.
+        disarmed: Option<Address>,
+    },
+    /// A read saw these bytes.
+    Saw(Address, Vec<u8>),
+    /// Marks of pages are cleared.
+    Unmark(Address, Vec<u64>),
+    /// Marks of a range of pages are cleared.
+    UnmarkAll(Pages),
+    /// A new heap.
+    CreateMalloc(MallocType),
+    /// A new block; `address` is `None` until it is known.
+    Alloc {
+        /// Its heap.
+        malloc: MallocId,
+        /// Bytes.
+        size: u64,
+        /// Its address.
+        address: Option<Address>,
+    },
+    /// A block goes away.
+    FreeBlock(Address),
+    /// A read of a block saw these bytes.
+    SawBlock(Address, Vec<u8>),
+    /// The machine's load is set.
+    SetLoad(MemoryLoad),
+    /// A callback is registered.
+    Register,
+    /// A mapping of the runtime's own.
+    Acquire(Address, u64),
+    /// It is gone.
+    ReleaseForeign(Address),
+}
+
+/// Pages of one allocation.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pages {
+    /// The allocation.
+    pub base: Address,
+    /// The pages, counted from its first.
+    pub range: Range<u64>,
+}
+
+impl Pages {
+    /// Some pages of an allocation.
+    #[must_use]
+    pub const fn of(base: Address, range: Range<u64>) -> Self {
+        Self { base, range }
+    }
+}
+
+impl State {
+    /// Applies an effect that is complete: every choice in it has been made.
+    ///
+    /// # Panics
+    /// If a choice is missing, or the effect is of another state.
+    pub fn apply(&mut self, effect: &Effect) {
+        match effect {
+            Effect::None => {}
+            Effect::Reserve { base, size, terms, state } => {
+                let base = base.expect("the base was chosen");
+                let page = self.space.machine().page;
+                self.space.insert(Allocation::new(base, page, size / page, *terms, *state));
+            }
+            Effect::Commit(pages, state) | Effect::Protect(pages, state) => {
+                self.space.set_pages(pages.base, pages.range.clone(), *state);
+            }
+            Effect::Decommit(pages) => {
+                self.space.set_pages(pages.base, pages.range.clone(), PageState::RESERVED);
+                let (at, size) = self.bytes_of(pages);
+                self.contents.clear(at, size);
+            }
+            Effect::Release(base) => {
+                let gone = self.space.remove(*base);
+                self.contents.clear(gone.base(), gone.size());
+            }
+            Effect::Reset(pages) => {
+                let (at, size) = self.bytes_of(pages);
+                self.contents.reset(at, size);
+            }
+            Effect::UndoReset(pages) => {
+                let (at, size) = self.bytes_of(pages);
+                self.contents.undo_reset(at, size);
+            }
+            Effect::Saw(at, bytes) => self.contents.saw(*at, bytes),
+            Effect::Unmark(base, pages) => {
+                self.space.allocation_mut(*base).unmark(pages.iter().copied());
+            }
+            Effect::UnmarkAll(pages) => {
+                self.space.allocation_mut(pages.base).unmark_all(pages.range.clone());
+            }
+            other => self.apply_rest(other),
+        }
+    }
+
+    fn apply_rest(&mut self, effect: &Effect) {
+        match effect {
+            Effect::Access { at, data, length, disarmed } => {
+                if let Some(data) = data {
+                    self.written(*at, data, *length);
+                }
+                if let Some(page) = disarmed {
+                    self.disarm(*page);
+                }
+            }
+            Effect::CreateMalloc(kind) => self.heaps.create(*kind),
+            Effect::Alloc { malloc, size, address } => {
+                self.heaps.insert(address.expect("the address is known"), *size, *malloc);
+            }
+            Effect::FreeBlock(address) => self.heaps.remove(*address),
+            Effect::SawBlock(at, bytes) => self.heaps.saw(*at, bytes),
+            Effect::SetLoad(load) => self.pressure.set(*load),
+            Effect::Register => self.pressure.registered = true,
+            Effect::Acquire(base, size) => self.acquire(*base, *size),
+            Effect::ReleaseForeign(base) => {
+                self.foreign.remove(&base.0);
+            }
+            _ => unreachable!("applied above"),
+        }
+    }
+
+    fn bytes_of(&self, pages: &Pages) -> (Address, u64) {
+        let page = self.space.machine().page;
+        let at = pages.base.wrapping_add(pages.range.start * page);
+        (at, (pages.range.end - pages.range.start) * page)
+    }
+
+    /// A write was done, in a heap block or in pages; it marks what it touched (WW-08).
+    fn written(&mut self, at: Address, data: &Data, length: u64) {
+        if length == 0 {
+            return;
+        }
+        if self.heaps.holding(at).is_some() {
+            self.heaps.write(at, data, length);
+            return;
+        }
+        self.contents.write(at, data, length);
+        let end = at.wrapping_add(length);
+        let mut here = at;
+        while here < end {
+            let allocation = self.space.find(here).expect("a write that was done is inside");
+            let until = end.min(allocation.end());
+            if allocation.terms().watched {
+                let last = Address(until.0 - 1);
+                let pages = allocation.page_of(here)..allocation.page_of(last) + 1;
+                let base = allocation.base();
+                self.space.allocation_mut(base).mark(pages);
+            }
+            here = until;
+        }
+    }
+
+    fn disarm(&mut self, at: Address) {
+        let allocation = self.space.find(at).expect("a guarded page is committed");
+        let (base, page) = (allocation.base(), allocation.page_of(at));
+        let state = allocation.state(page);
+        debug_assert!(state.is_guarded(), "only an armed guard fires");
+        self.space.set_pages(base, page..page + 1, state.disarmed());
+    }
+
+    /// Remembers what of the range lies in free memory as a whole, and nothing of a range
+    /// that does not: the runtime ignores the answer, so there is none to give (AS-02).
+    fn acquire(&mut self, base: Address, size: u64) {
+        let page = self.space.machine().page;
+        let start = base.align_down(page);
+        let end = base.0.checked_add(size).and_then(|end| end.checked_next_multiple_of(page));
+        let Some(end) = end.filter(|end| *end <= self.space.machine().end() && size > 0) else {
+            return;
+        };
+        let owned = self.space.find(start).is_some()
+            || self.space.next(start).is_some_and(|next| next.base().0 < end);
+        let known = self.foreign_overlapping(start, Address(end)).is_some();
+        if !base.is_null() && !owned && !known {
+            self.foreign.insert(start.0, end);
+        }
+    }
+}

@@ -1,0 +1,185 @@
+//! One node of the tree: up to [`FAN`] entries in ascending order, as four columns.
+//!
+//! A leaf entry is a span; an inner entry is the summary of a child. Both are an
+//! [`Entry`], so that splitting, merging and searching are written once:
+//!
+//! ```text
+//! first  start of the first span below    (leaf: start of the span)
+//! below  the child node                   (leaf: the slot of the value)
+//! end    end of the last span below       (leaf: end of the span)
+//! gap    largest hole between spans below (leaf: 0)
+//! ```
+//!
+//! A summary depends on nothing outside its own subtree. That is why the holes
+//! *between* children are not stored: the parent reads them off as
+//! `first[i + 1] - end[i]`, and a change never has to reach a second path.
+//!
+//! Not here: a length. An unused place holds [`EMPTY`] in `first`, so counting the used
+//! places is the same branch-free pass over one cache line as a search.
+
+/// Most entries of a node. Sixteen `u32` keys are one cache line.
+pub(super) const FAN: usize = 16;
+/// Fewest entries of a node other than the root.
+pub(super) const LEAST: usize = 4;
+/// What `first` and `end` hold in unused places. No span starts there, because the
+/// space ends at `u32::MAX` or before.
+const EMPTY: u32 = u32::MAX;
+
+/// A span or the summary of a subtree.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) first: u32,
+    pub(super) end: u32,
+    pub(super) gap: u32,
+    pub(super) below: u32,
+}
+
+/// Where an entry leads and where it ends: read together, so kept together.
+#[derive(Clone, Copy, Debug)]
+struct Reach {
+    below: u32,
+    end: u32,
+}
+
+/// The columns, in cache lines of their own: a search reads `first` and one of the two
+/// lines of `reach`. In a leaf it never reads `gap`, which is all 0 there. The alignment
+/// is the size, so that no node lies on two pages of the host.
+#[derive(Clone, Debug)]
+#[repr(C, align(256))]
+pub(super) struct Node {
+    first: [u32; FAN],
+    reach: [Reach; FAN],
+    gap: [u32; FAN],
+}
+
+impl Node {
+    pub(super) const fn new() -> Self {
+        let reach = [Reach { below: 0, end: EMPTY }; FAN];
+        Self { first: [EMPTY; FAN], reach, gap: [0; FAN] }
+    }
+
+    /// How many entries start at `key` or before it.
+    #[inline]
+    pub(super) fn rank(&self, key: u32) -> usize {
+        let key = key.min(EMPTY - 1);
+        // A sum without a branch becomes vector code. The weight is not 1 because that
+        // is compiled to a population count, which a plain x86-64 has to emulate.
+        let weight = |first: &u32| if *first <= key { 0x1_0001 } else { 0 };
+        let sum = self.first.iter().map(weight).fold(0_u32, u32::wrapping_add);
+        (sum & 0xFFFF) as usize
+    }
+
+    #[inline]
+    pub(super) fn len(&self) -> usize {
+        self.rank(EMPTY)
+    }
+
+    #[inline]
+    pub(super) fn entry(&self, at: usize) -> Entry {
+        Entry { gap: self.gap[at], ..self.span(at) }
+    }
+
+    /// The entry of a leaf.
+    #[inline]
+    pub(super) fn span(&self, at: usize) -> Entry {
+        let Reach { below, end } = self.reach[at];
+        Entry { first: self.first[at], end, gap: 0, below }
+    }
+
+    #[inline]
+    pub(super) fn below(&self, at: usize) -> u32 {
+        self.reach[at].below
+    }
+
+    #[inline]
+    pub(super) fn end(&self, at: usize) -> u32 {
+        self.reach[at].end
+    }
+
+    #[inline]
+    pub(super) fn gap(&self, at: usize) -> u32 {
+        self.gap[at]
+    }
+
+    /// Start of the entry at `at`, if there is one.
+    #[inline]
+    pub(super) fn first(&self, at: usize) -> Option<u32> {
+        self.first.get(at).copied().filter(|&first| first != EMPTY)
+    }
+
+    pub(super) fn set(&mut self, at: usize, entry: Entry) {
+        self.first[at] = entry.first;
+        self.reach[at] = Reach { below: entry.below, end: entry.end };
+        self.gap[at] = entry.gap;
+    }
+
+    /// Puts `entry` before the one at `at`; the node must have room.
+    pub(super) fn insert(&mut self, at: usize, entry: Entry) {
+        assert!(self.first(FAN - 1).is_none(), "a full node is split first");
+        open(&mut self.first, at);
+        open(&mut self.reach, at);
+        open(&mut self.gap, at);
+        self.set(at, entry);
+    }
+
+    pub(super) fn remove(&mut self, at: usize) -> Entry {
+        let gone = self.entry(at);
+        close(&mut self.first, at);
+        close(&mut self.reach, at);
+        close(&mut self.gap, at);
+        self.set(FAN - 1, Entry { first: EMPTY, end: EMPTY, gap: 0, below: 0 });
+        gone
+    }
+
+    /// Keeps the first `keep` entries and returns the others in a new node.
+    pub(super) fn split_off(&mut self, keep: usize) -> Self {
+        let mut right = Self::new();
+        for at in keep..self.len() {
+            right.set(at - keep, self.entry(at));
+            self.set(at, Entry { first: EMPTY, end: EMPTY, gap: 0, below: 0 });
+        }
+        right
+    }
+
+    /// Shares the entries of two neighbours so that `left` has `keep` of them.
+    pub(super) fn share(left: &mut Self, right: &mut Self, keep: usize) {
+        while left.len() < keep {
+            left.insert(left.len(), right.remove(0));
+        }
+        while left.len() > keep {
+            right.insert(0, left.remove(left.len() - 1));
+        }
+    }
+
+    /// The entry that stands for this node, of id `id`, in its parent.
+    pub(super) fn summary(&self, id: u32) -> Entry {
+        // Unused places have gap 0 and take part without harm; the hole after the last
+        // entry belongs to an ancestor and is masked. Free of branches, hence vectored.
+        let mut gap = self.gap[FAN - 1];
+        for at in 0..FAN - 1 {
+            let next = self.first[at + 1];
+            let hole = if next == EMPTY { 0 } else { next.wrapping_sub(self.reach[at].end) };
+            gap = gap.max(self.gap[at]).max(hole);
+        }
+        Entry { first: self.first[0], end: self.end(self.len() - 1), gap, below: id }
+    }
+}
+
+/// Moves the places from `at` on up by one. All places take part, whether used or not,
+/// so that the loop has a fixed length and no call.
+#[inline]
+fn open<T: Copy>(column: &mut [T; FAN], at: usize) {
+    let old = *column;
+    for place in 1..FAN {
+        column[place] = if place > at { old[place - 1] } else { old[place] };
+    }
+}
+
+/// Moves the places after `at` down by one; the last one stays.
+#[inline]
+fn close<T: Copy>(column: &mut [T; FAN], at: usize) {
+    let old = *column;
+    for place in 0..FAN - 1 {
+        column[place] = if place >= at { old[place + 1] } else { old[place] };
+    }
+}

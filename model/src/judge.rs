@@ -1,0 +1,503 @@
+//! Compares what a subject answered with what the law permits, and follows it.
+//!
+//! Theory. For each call the rules give a list of lawful answers ([`Verdict`]). A subject's
+//! outcome *agrees* if it fits one of them; the effect of that one, with the subject's own
+//! choices filled in (the base it chose, the bytes it showed), is applied to the judge's
+//! state. So the judge always knows what the subject must know, and never demands a choice
+//! that the interface leaves open. Three more things can be said of an outcome:
+//!
+//! * *taken*: an explicit reservation of memory that the case does not own was refused with
+//!   487; whether that is lawful depends on what the subject's own query says next;
+//! * *out of memory*: a refusal for lack of memory where success was permitted, which any
+//!   machine may give; nothing changed, and the case ends;
+//! * *diverges*: it fits nothing; the rule says why.
+//!
+//! Nothing here knows a backend by name: what may differ is in its [`Description`].
+
+use hostmem_interface::scenario::Level;
+use hostmem_interface::{
+    Address, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
+    MemoryBasicInformation, Outcome, Protection, Refusal, RegionState, RegionType, Value,
+    Win32Error,
+};
+
+use crate::effect::Effect;
+use crate::rule::{HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RS_01, RuleId};
+use crate::rules::decide;
+use crate::state::State;
+use crate::verdict::{Answer, No, Permitted, Unowned, Verdict};
+
+/// A request below this size is not refused lightly (RS-01).
+const SMALL: u64 = 64 << 20;
+/// The limit that is assumed of a subject that states none.
+const UNSTATED_LIMIT: u64 = 128 << 20;
+/// The alignment of heap blocks on 64 bits.
+const BLOCK_ALIGNMENT: u64 = 16;
+
+/// What is to be said of one outcome.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Judgement {
+    /// It is lawful.
+    Agrees {
+        /// The rule that decided.
+        rule: RuleId,
+        /// Whether other answers had been lawful too, so that the reading taken is news.
+        reading: bool,
+    },
+    /// An explicit reservation of unowned memory was refused: lawful if a page of
+    /// `[start, end)` is not free.
+    Taken {
+        /// First address.
+        start: Address,
+        /// First address behind.
+        end: Address,
+        /// What is to be said if every page is free.
+        otherwise: Divergence,
+    },
+    /// A lawful refusal for lack of memory, which ends the case.
+    OutOfMemory(Refusal),
+    /// It is not lawful.
+    Diverges(Divergence),
+}
+
+/// Why an outcome is not lawful.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Divergence {
+    /// The rule it breaks.
+    pub rule: RuleId,
+    /// What was permitted.
+    pub expected: String,
+    /// What came.
+    pub observed: String,
+}
+
+impl Divergence {
+    /// How strong the evidence against the subject is.
+    #[must_use]
+    pub fn level(&self) -> Level {
+        self.rule.rule().level
+    }
+}
+
+/// How an outcome compares with one lawful answer.
+enum Fit {
+    /// It fits, and this is the completed effect.
+    Yes(Effect),
+    /// It fits but for a rule of its own.
+    But(RuleId, String),
+    /// It does not fit.
+    No,
+}
+
+/// Follows one subject through one case.
+#[derive(Clone, Debug)]
+pub struct Judge {
+    /// What the subject must know.
+    pub state: State,
+    subject: Description,
+    last_notified: Option<MemoryAvailable>,
+}
+
+impl Judge {
+    /// A judge of a fresh subject.
+    #[must_use]
+    pub fn new(state: State, subject: &Description) -> Self {
+        Self { state, subject: subject.clone(), last_notified: None }
+    }
+
+    /// What the law permits now.
+    #[must_use]
+    pub fn decide(&self, call: &Call) -> Verdict {
+        decide(&self.state, call)
+    }
+
+    /// Judges an outcome and, if it is lawful, follows it.
+    pub fn judge(
+        &mut self,
+        call: &Call,
+        verdict: &Verdict,
+        outcome: &Outcome,
+        notified: &[MemoryAvailable],
+    ) -> Judgement {
+        let judgement = self.judge_outcome(call, verdict, outcome);
+        if !matches!(judgement.0, Judgement::Agrees { .. }) {
+            return judgement.0;
+        }
+        if let Some(divergence) = self.judge_notifications(call, notified) {
+            return Judgement::Diverges(divergence);
+        }
+        self.state.apply(&judgement.1);
+        judgement.0
+    }
+
+    fn judge_outcome(
+        &self,
+        call: &Call,
+        verdict: &Verdict,
+        outcome: &Outcome,
+    ) -> (Judgement, Effect) {
+        if let Some(divergence) = self.wrong_success(call, verdict, outcome) {
+            return (Judgement::Diverges(divergence), Effect::None);
+        }
+        let mut but = None;
+        for reading in verdict.readings() {
+            match self.fit(reading, outcome) {
+                Fit::Yes(effect) => {
+                    let reading_taken = !verdict.others.is_empty();
+                    let judgement =
+                        Judgement::Agrees { rule: reading.rule, reading: reading_taken };
+                    return (judgement, effect);
+                }
+                Fit::But(rule, expected) => {
+                    but.get_or_insert(Divergence { rule, expected, observed: outcome.to_string() });
+                }
+                Fit::No => {}
+            }
+        }
+        if let Some(divergence) = but {
+            return (Judgement::Diverges(divergence), Effect::None);
+        }
+        (self.unfit(call, verdict, outcome), Effect::None)
+    }
+
+    /// A success code other than `S_OK`.
+    fn wrong_success(
+        &self,
+        call: &Call,
+        verdict: &Verdict,
+        outcome: &Outcome,
+    ) -> Option<Divergence> {
+        let code = match outcome {
+            Outcome::Done { code, .. } => *code,
+            Outcome::Refused(refusal) if refusal.hresult.is_success() => refusal.hresult,
+            _ => return None,
+        };
+        let lenient = matches!(
+            call,
+            Call::VirtualQuery { .. }
+                | Call::NeedsVirtualAddressSpace { .. }
+                | Call::AcquiredVirtualAddressSpace { .. }
+                | Call::ReleasedVirtualAddressSpace { .. }
+        );
+        let hresults = self.subject.grain == Grain::Hresult || outcome.is_done();
+        if code == Hresult::S_OK || lenient || !hresults {
+            return None;
+        }
+        Some(Divergence {
+            rule: HR_04,
+            expected: format!("{} with S_OK, or a failing HRESULT", expected(verdict)),
+            observed: outcome.to_string(),
+        })
+    }
+
+    /// What to say of an outcome that fits no reading.
+    fn unfit(&self, call: &Call, verdict: &Verdict, outcome: &Outcome) -> Judgement {
+        let divergence = Divergence {
+            rule: verdict.first.rule,
+            expected: expected(verdict),
+            observed: outcome.to_string(),
+        };
+        if let Outcome::Refused(refusal) = outcome {
+            if refusal.is_out_of_memory() && verdict.permits_success() && self.may_lack(call) {
+                return self.lack_of_memory(call, *refusal);
+            }
+            let says_487 = matches!(
+                self.fit_no(No::Win32(Win32Error::ERROR_INVALID_ADDRESS), refusal),
+                Fit::Yes(_)
+            );
+            if says_487 && let Some((start, end)) = unowned_reservation(verdict) {
+                return Judgement::Taken { start, end, otherwise: divergence };
+            }
+        }
+        Judgement::Diverges(divergence)
+    }
+
+    /// Whether the call may be refused for lack of memory at all. A machine with a stated
+    /// commit limit refuses exactly there, so a success of the model's is not refusable.
+    fn may_lack(&self, call: &Call) -> bool {
+        match call {
+            Call::VirtualAlloc { .. } => self.state.machine().commit_limit.is_none(),
+            Call::CreateMalloc { .. }
+            | Call::Alloc { .. }
+            | Call::DebugAlloc { .. }
+            | Call::NeedsVirtualAddressSpace { .. } => true,
+            _ => false,
+        }
+    }
+
+    fn lack_of_memory(&self, call: &Call, refusal: Refusal) -> Judgement {
+        let asked = match call {
+            Call::VirtualAlloc { size, .. }
+            | Call::Alloc { size, .. }
+            | Call::DebugAlloc { size, .. } => *size,
+            _ => 0,
+        };
+        let limit = self.subject.machine.commit_limit.unwrap_or(UNSTATED_LIMIT);
+        let in_use: u64 = self.state.space.iter().map(crate::space::Allocation::size).sum();
+        let needs = matches!(call, Call::NeedsVirtualAddressSpace { .. });
+        if asked < SMALL && in_use < limit / 2 && !needs {
+            return Judgement::Diverges(Divergence {
+                rule: RS_01,
+                expected: format!("success: only {in_use:#x} bytes are in use"),
+                observed: Outcome::Refused(refusal).to_string(),
+            });
+        }
+        Judgement::OutOfMemory(refusal)
+    }
+
+    fn judge_notifications(
+        &mut self,
+        call: &Call,
+        notified: &[MemoryAvailable],
+    ) -> Option<Divergence> {
+        let simulated = self.subject.capabilities.has(Capability::MemoryLoadControl);
+        let expected: Vec<MemoryAvailable> = match call {
+            Call::SetMemoryLoad { load, available } if *load <= 100 => {
+                let load = hostmem_interface::MemoryLoad { load: *load, available: *available };
+                self.state.pressure.notification(load).into_iter().collect()
+            }
+            _ => Vec::new(),
+        };
+        // A real machine may notify at any time, but only of a change.
+        let changes = notified.iter().all(|now| self.last_notified.replace(*now) != Some(*now));
+        let right = if simulated {
+            notified == expected
+        } else {
+            changes && (notified.is_empty() || self.state.pressure.registered)
+        };
+        (!right).then(|| Divergence {
+            rule: NT_02,
+            expected: format!("notifications {}", list(&expected)),
+            observed: format!("notifications {}", list(notified)),
+        })
+    }
+
+    fn fit(&self, reading: &Permitted, outcome: &Outcome) -> Fit {
+        match (&reading.answer, outcome) {
+            (Answer::Refused(no), Outcome::Refused(refusal)) => self.fit_no(*no, refusal),
+            (Answer::Fault(fault), Outcome::Faulted(seen)) => {
+                yes_if(fault == seen, || reading.effect.clone())
+            }
+            (Answer::FaultIn(fault, size), Outcome::Faulted(seen)) => {
+                let inside = seen.at.offset_from(fault.at).is_some_and(|offset| offset < *size);
+                let alike = seen.status == fault.status && seen.access == fault.access;
+                yes_if(inside && alike, || reading.effect.clone())
+            }
+            (answer, Outcome::Done { value, .. }) => self.fit_value(answer, &reading.effect, value),
+            // A lenient success code without its value.
+            (Answer::Refused(_) | Answer::Fault(_) | Answer::FaultIn(..), _) => Fit::No,
+            (_, Outcome::Refused(refusal)) if refusal.hresult.is_success() => {
+                Fit::Yes(Effect::None)
+            }
+            _ => Fit::No,
+        }
+    }
+
+    fn fit_no(&self, no: No, refusal: &Refusal) -> Fit {
+        if self.subject.grain == Grain::YesNo {
+            return Fit::Yes(Effect::None);
+        }
+        let said = match refusal.win32 {
+            Some(error) => vec![error],
+            None => refusal.hresult.win32(),
+        };
+        let memory = |error: &Win32Error| {
+            matches!(
+                *error,
+                Win32Error::ERROR_NOT_ENOUGH_MEMORY
+                    | Win32Error::ERROR_COMMITMENT_LIMIT
+                    | Win32Error::ERROR_OUTOFMEMORY
+            )
+        };
+        let right = match no {
+            No::Win32(error) => said.is_empty() || said.contains(&error),
+            No::Memory(_) => said.is_empty() || said.iter().any(memory),
+            No::NotOurs => said.is_empty() || said.contains(&Win32Error::ERROR_INVALID_ADDRESS),
+            No::Any => true,
+        };
+        if right { self.fit_hresult(no, refusal) } else { Fit::No }
+    }
+
+    /// The HRESULTs that the hosting interface names (HR-01, HR-02); a Win32 subject's own
+    /// error wrapped as one will do.
+    fn fit_hresult(&self, no: No, refusal: &Refusal) -> Fit {
+        let wrapped =
+            refusal.win32.is_some_and(|error| refusal.hresult == Hresult::from_win32(error));
+        let (rule, named) = match no {
+            No::Memory(_) => (HR_01, Hresult::E_OUTOFMEMORY),
+            No::NotOurs => (HR_02, Hresult::HOST_E_INVALIDOPERATION),
+            No::Win32(_) | No::Any => return Fit::Yes(Effect::None),
+        };
+        let coarse = self.subject.grain == Grain::Win32 && wrapped;
+        if refusal.hresult == named || coarse {
+            Fit::Yes(Effect::None)
+        } else {
+            Fit::But(rule, format!("refused with {named}"))
+        }
+    }
+
+    fn fit_value(&self, answer: &Answer, effect: &Effect, value: &Value) -> Fit {
+        let effect_if = |fits: bool| yes_if(fits, || effect.clone());
+        match (answer, value) {
+            (Answer::Nothing, Value::Nothing) | (Answer::Malloc, Value::Malloc(_)) => {
+                effect_if(true)
+            }
+            (Answer::Address(right), Value::Address(seen)) => effect_if(right == seen),
+            (Answer::AddressIn(lowest, highest), Value::Address(seen)) => {
+                let page = self.state.machine().page;
+                effect_if(lowest <= seen && seen <= highest && seen.is_aligned(page))
+            }
+            (Answer::AnyBase { size, .. }, Value::Address(base)) => {
+                yes_if(self.is_free_base(*base, *size), || with_base(effect, *base))
+            }
+            (Answer::Old(right), Value::Old(seen)) => effect_if(right == seen),
+            (Answer::Region(right), Value::Region(seen)) => effect_if(
+                seen.written >= MemoryBasicInformation::SIZE && *right == seen.information,
+            ),
+            (Answer::Unowned(unowned), Value::Region(seen)) => {
+                effect_if(seen.written > 0 && self.is_unowned(unowned, &seen.information))
+            }
+            (Answer::NoBytes, Value::Region(seen)) => effect_if(seen.written == 0),
+            (Answer::Bytes(at, size), Value::Bytes(seen)) => {
+                let right = seen.len() as u64 == *size && self.state.contents.permit(*at, seen);
+                yes_if(right, || self.saw(*at, seen, effect))
+            }
+            (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {
+                let right = seen.len() as u64 == *size && self.state.heaps.permit(*at, seen);
+                yes_if(right, || Effect::SawBlock(*at, seen.clone()))
+            }
+            (Answer::Pages(pages, unit), Value::Pages { pages: seen, granularity }) => {
+                effect_if(pages == seen && unit == granularity)
+            }
+            (Answer::Block(size), Value::Address(base)) => {
+                yes_if(self.is_free_block(*base, *size), || with_base(effect, *base))
+            }
+            (Answer::Load(_), Value::Load(seen)) => self.fit_load(*seen, effect),
+            _ => Fit::No,
+        }
+    }
+
+    fn saw(&self, at: Address, seen: &[u8], effect: &Effect) -> Effect {
+        if self.state.contents.is_uncertain(at, seen.len() as u64) {
+            Effect::Saw(at, seen.to_vec())
+        } else {
+            effect.clone()
+        }
+    }
+
+    fn fit_load(&self, seen: hostmem_interface::MemoryLoad, effect: &Effect) -> Fit {
+        if self.subject.capabilities.has(Capability::MemoryLoadControl) {
+            let set = self.state.pressure.load();
+            if seen != set {
+                return Fit::But(ML_02, Answer::Load(Some(set)).to_string());
+            }
+        }
+        yes_if(seen.load <= 100, || effect.clone())
+    }
+
+    fn is_free_base(&self, base: Address, size: u64) -> bool {
+        let machine = self.state.machine();
+        base.is_aligned(machine.granularity)
+            && base.0 >= machine.lowest
+            && base.0 <= machine.highest
+            && size <= machine.end() - base.0
+            && !self.state.space.overlaps(base, size)
+            && !self.state.heaps.overlap(base, size)
+    }
+
+    fn is_free_block(&self, base: Address, size: u64) -> bool {
+        let machine = self.state.machine();
+        let owned = self.state.space.find(base).is_some()
+            || self
+                .state
+                .space
+                .next(base)
+                .is_some_and(|next| next.base().0 < base.0.saturating_add(size));
+        base.is_aligned(BLOCK_ALIGNMENT)
+            && base.0 >= machine.lowest
+            && base.0 <= machine.highest
+            && size <= machine.end() - base.0
+            && !owned
+            && !self.state.heaps.overlap(base, size)
+    }
+
+    /// Whether a region is a sensible answer about memory that the case does not own.
+    fn is_unowned(&self, unowned: &Unowned, seen: &MemoryBasicInformation) -> bool {
+        let machine = self.state.machine();
+        let Some(end) = seen.base_address.checked_add(seen.region_size) else { return false };
+        let contains = seen.base_address <= unowned.at && unowned.at < end;
+        let aligned = seen.base_address.is_aligned(machine.page) && end.is_aligned(machine.page);
+        let clear = seen.base_address >= unowned.start && end <= unowned.end;
+        if !(contains && aligned && clear) {
+            return false;
+        }
+        if seen.state != RegionState::FREE {
+            return true;
+        }
+        let fields = seen.allocation_base.is_null()
+            && seen.allocation_protect == Protection(0)
+            && seen.protect == Protection::NOACCESS
+            && seen.kind == RegionType(0);
+        let alone = self.subject.capabilities.has(Capability::PrivateArena)
+            && self.state.heaps.count() == 0
+            && self.state.foreign().next().is_none();
+        let exact = seen.base_address == unowned.at.align_down(machine.page) && end == unowned.end;
+        fields && !unowned.acquired && (exact || !(unowned.between_owned && alone))
+    }
+}
+
+/// Rules about codes that may be reported as the reading taken.
+#[must_use]
+pub fn hresult_reading(call: &Call, outcome: &Outcome) -> Option<RuleId> {
+    match outcome {
+        Outcome::Done { code, .. } if *code != Hresult::S_OK => Some(HR_05),
+        Outcome::Refused(refusal) if refusal.win32.is_none() => {
+            let named = [Hresult::E_OUTOFMEMORY, Hresult::HOST_E_INVALIDOPERATION];
+            let memory = call.critical().is_some();
+            match refusal.hresult {
+                code if code == named[0] && memory => Some(HR_01),
+                code if code == named[1] => Some(HR_02),
+                _ => Some(HR_03),
+            }
+        }
+        _ => None,
+    }
+}
+
+/// Everything that a verdict permits, in words.
+#[must_use]
+pub fn expected(verdict: &Verdict) -> String {
+    let mut words: Vec<String> = Vec::new();
+    for reading in verdict.readings() {
+        let word = reading.answer.to_string();
+        if !words.contains(&word) {
+            words.push(word);
+        }
+    }
+    words.join(", or ")
+}
+
+/// The range of an explicit reservation that the verdict permits.
+fn unowned_reservation(verdict: &Verdict) -> Option<(Address, Address)> {
+    verdict.readings().find_map(|reading| match &reading.effect {
+        Effect::Reserve { base: Some(base), size, .. } => Some((*base, base.wrapping_add(*size))),
+        _ => None,
+    })
+}
+
+fn yes_if(fits: bool, effect: impl FnOnce() -> Effect) -> Fit {
+    if fits { Fit::Yes(effect()) } else { Fit::No }
+}
+
+fn with_base(effect: &Effect, chosen: Address) -> Effect {
+    let mut effect = effect.clone();
+    if let Effect::Reserve { base, .. } | Effect::Alloc { address: base, .. } = &mut effect {
+        *base = Some(chosen);
+    }
+    effect
+}
+
+fn list(notified: &[MemoryAvailable]) -> String {
+    let words: Vec<String> = notified.iter().map(ToString::to_string).collect();
+    format!("[{}]", words.join(", "))
+}

@@ -1,0 +1,274 @@
+//! The states of the pages of a huge allocation: long uniform pieces and mixed chunks.
+//!
+//! The pages are taken in chunks of [`CHUNK`]. A map from the first chunk of each piece
+//! holds what the piece is: any number of chunks whose pages all have one state, or one
+//! chunk with a byte a page. So an untouched reservation of 256 GiB is one entry, and a
+//! patchwork of states costs about a byte a page and is scanned as fast.
+//!
+//! The form is canonical, which makes equality of content derivable: a mixed chunk has
+//! two states at least, and uniform neighbours differ. It also bounds `run_at`: a run
+//! crosses at most the end of a chunk, one uniform piece and the beginning of a chunk.
+//!
+//! Counting and searching a range looks at the pieces at its two ends; for what is
+//! between them there is a count per region (`tally`).
+//!
+//! Not here: a bound on what one overwritten range costs. It is linear in the pieces
+//! that go, each of which an earlier call paid for.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+
+use super::scan;
+use super::tally::{Cut, Tally};
+
+/// Pages to a chunk: one cache line.
+const CHUNK: usize = 64;
+const PAGES: u64 = CHUNK as u64;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Piece {
+    /// All pages up to the next piece have this state.
+    Uniform(u8),
+    /// One chunk. Places behind the last page of the allocation repeat its state.
+    Mixed(Box<[u8; CHUNK]>),
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Pieces {
+    len: u64,
+    by_chunk: BTreeMap<u64, Piece>,
+    tally: Tally,
+}
+
+/// Place of a page in its chunk.
+fn place(page: u64) -> usize {
+    usize::try_from(page % PAGES).expect("a place in a chunk is small")
+}
+
+impl Pieces {
+    pub(super) fn new(len: u64, state: u8) -> Self {
+        let by_chunk = BTreeMap::from([(0, Piece::Uniform(state))]);
+        Self { len, by_chunk, tally: Tally::new(len, state != 0) }
+    }
+
+    pub(super) fn len(&self) -> u64 {
+        self.len
+    }
+
+    pub(super) fn get(&self, page: u64) -> u8 {
+        match self.piece(page / PAGES).1 {
+            Piece::Uniform(state) => *state,
+            Piece::Mixed(states) => states[place(page)],
+        }
+    }
+
+    /// The state of `page` and the end of its run.
+    pub(super) fn run_at(&self, page: u64) -> (u8, u64) {
+        let state = self.get(page);
+        let (chunk, _) = self.piece(page / PAGES);
+        for (&chunk, piece) in self.by_chunk.range(chunk..) {
+            let start = page.max(chunk * PAGES);
+            match piece {
+                Piece::Uniform(other) if *other == state => {}
+                Piece::Uniform(_) => return (state, start),
+                Piece::Mixed(states) => {
+                    let rest = &states[place(start)..];
+                    let same = scan::prefix(rest, state);
+                    if same < rest.len() {
+                        // Never past the last page: the places behind it repeat it, so
+                        // a difference lies before them.
+                        return (state, start + same as u64);
+                    }
+                }
+            }
+        }
+        (state, self.len)
+    }
+
+    pub(super) fn committed_in(&self, range: Range<u64>) -> u64 {
+        let Cut { head, whole, tail } = self.tally.cut(range);
+        self.count(head) + self.tally.committed(whole) + self.count(tail)
+    }
+
+    pub(super) fn first_reserved_in(&self, range: Range<u64>) -> Option<u64> {
+        let Cut { head, whole, tail } = self.tally.cut(range);
+        let open = || self.tally.first_open(whole).map(|region| self.tally.pages(region));
+        self.find_reserved(head)
+            .or_else(|| self.find_reserved(open()?))
+            .or_else(|| self.find_reserved(tail))
+    }
+
+    /// The committed pages of a range, piece by piece.
+    fn count(&self, range: Range<u64>) -> u64 {
+        self.parts(range)
+            .map(|(part, piece)| match piece {
+                Piece::Uniform(0) => 0,
+                Piece::Uniform(_) => part.end - part.start,
+                Piece::Mixed(states) => scan::count_nonzero(inside(states, &part)) as u64,
+            })
+            .sum()
+    }
+
+    /// The first reserved page of a range, piece by piece.
+    fn find_reserved(&self, range: Range<u64>) -> Option<u64> {
+        self.parts(range).find_map(|(part, piece)| match piece {
+            Piece::Uniform(0) => Some(part.start),
+            Piece::Uniform(_) => None,
+            Piece::Mixed(states) => {
+                scan::first_zero(inside(states, &part)).map(|at| part.start + at as u64)
+            }
+        })
+    }
+
+    /// Gives the pages of `range`, which is not empty, the state `state`. Returns how
+    /// many of them were committed.
+    pub(super) fn set(&mut self, range: Range<u64>, state: u8) -> u64 {
+        let Cut { head, whole, tail } = self.tally.cut(range.clone());
+        let mut before = self.tally.committed(whole.clone());
+        self.tally.set(whole, state != 0);
+        for part in [head, tail].into_iter().filter(|part| !part.is_empty()) {
+            let count = self.count(part.clone());
+            before += count;
+            self.tally.change(&part, count, if state == 0 { 0 } else { part.end - part.start });
+        }
+        self.overwrite(range, state);
+        before
+    }
+
+    fn overwrite(&mut self, mut range: Range<u64>, state: u8) {
+        // The places behind the last page follow it.
+        if range.end == self.len {
+            range.end = self.len.next_multiple_of(PAGES);
+        }
+        let whole = range.start.div_ceil(PAGES)..range.end / PAGES;
+        if whole.start > whole.end {
+            self.set_in_chunk(range.start / PAGES, place(range.start)..place(range.end), state);
+            return;
+        }
+        if place(range.start) != 0 {
+            self.set_in_chunk(range.start / PAGES, place(range.start)..CHUNK, state);
+        }
+        if !whole.is_empty() {
+            self.set_chunks(whole.clone(), state);
+        }
+        if place(range.end) != 0 {
+            self.set_in_chunk(whole.end, 0..place(range.end), state);
+        }
+    }
+
+    /// Sets some pages of one chunk.
+    fn set_in_chunk(&mut self, chunk: u64, places: Range<usize>, state: u8) {
+        let (_, piece) = self.by_chunk.range_mut(..=chunk).next_back().expect("a first piece");
+        match piece {
+            Piece::Uniform(old) if *old == state => {}
+            Piece::Uniform(old) => {
+                let mut states = Box::new([*old; CHUNK]);
+                states[places].fill(state);
+                self.cut(chunk);
+                self.cut(chunk + 1);
+                self.by_chunk.insert(chunk, Piece::Mixed(states));
+            }
+            Piece::Mixed(states) => {
+                states[places].fill(state);
+                if scan::prefix(&states[..], state) == CHUNK {
+                    *piece = Piece::Uniform(state);
+                    self.join(chunk + 1);
+                    self.join(chunk);
+                }
+            }
+        }
+    }
+
+    /// Makes whole chunks one uniform piece.
+    fn set_chunks(&mut self, chunks: Range<u64>, state: u8) {
+        self.cut(chunks.end);
+        self.cut(chunks.start);
+        // Each piece that goes was made by an earlier call, so this is paid for.
+        while let Some((&next, _)) = self.by_chunk.range(chunks.start + 1..chunks.end).next() {
+            self.by_chunk.remove(&next);
+        }
+        self.by_chunk.insert(chunks.start, Piece::Uniform(state));
+        self.join(chunks.end);
+        self.join(chunks.start);
+    }
+
+    /// Lets a piece begin at `chunk`, unless that is the end.
+    fn cut(&mut self, chunk: u64) {
+        if chunk >= self.len.div_ceil(PAGES) {
+            return;
+        }
+        if let (start, &Piece::Uniform(state)) = self.piece(chunk)
+            && start != chunk
+        {
+            self.by_chunk.insert(chunk, Piece::Uniform(state));
+        }
+    }
+
+    /// Joins the piece that begins at `chunk` with the one before it, if both are
+    /// uniform and of one state.
+    fn join(&mut self, chunk: u64) {
+        let mut last = self.by_chunk.range(..=chunk).rev();
+        if let (Some((&at, Piece::Uniform(right))), Some((_, Piece::Uniform(left)))) =
+            (last.next(), last.next())
+            && at == chunk
+            && left == right
+        {
+            self.by_chunk.remove(&chunk);
+        }
+    }
+
+    /// The piece that contains `chunk`, with its first chunk.
+    fn piece(&self, chunk: u64) -> (u64, &Piece) {
+        let (&start, piece) = self.by_chunk.range(..=chunk).next_back().expect("a first piece");
+        (start, piece)
+    }
+
+    /// The pieces of a range, each with the part of the range that it covers. The part
+    /// of a mixed piece lies in one chunk.
+    fn parts(&self, range: Range<u64>) -> impl Iterator<Item = (Range<u64>, &Piece)> {
+        let (first, _) = self.piece(range.start / PAGES);
+        let mut pieces = self.by_chunk.range(first..).peekable();
+        std::iter::from_fn(move || {
+            if range.is_empty() {
+                return None;
+            }
+            let (&chunk, piece) = pieces.next()?;
+            let start = range.start.max(chunk * PAGES);
+            let end = pieces.peek().map_or(range.end, |(next, _)| range.end.min(**next * PAGES));
+            (start < end).then_some((start..end, piece))
+        })
+    }
+
+    /// Panics unless the form is canonical.
+    #[cfg(test)]
+    pub(super) fn assert_invariants(&self) {
+        let end = self.len.div_ceil(PAGES);
+        assert_eq!(self.by_chunk.keys().next(), Some(&0));
+        let mut before: Option<(u64, &Piece)> = None;
+        for (&chunk, piece) in &self.by_chunk {
+            assert!(chunk < end, "a piece behind the last page");
+            match (before, piece) {
+                (Some((_, Piece::Uniform(left))), Piece::Uniform(right)) => assert_ne!(left, right),
+                (Some((start, Piece::Mixed(_))), _) => assert_eq!(start + 1, chunk),
+                _ => {}
+            }
+            if let Piece::Mixed(states) = piece {
+                assert!(scan::prefix(&states[..], states[0]) < CHUNK, "a uniform mixed chunk");
+                if chunk + 1 == end {
+                    let last = place(self.len - 1);
+                    assert!(states[last..].iter().all(|state| *state == states[last]));
+                }
+            }
+            before = Some((chunk, piece));
+        }
+        let ends_mixed = matches!(before, Some((_, Piece::Mixed(_))));
+        assert!(!ends_mixed || before.is_some_and(|(chunk, _)| chunk + 1 == end));
+        self.tally.assert_counts(self.len, |range| self.count(range));
+    }
+}
+
+/// The states of a part of a range that lies in one chunk.
+fn inside<'a>(states: &'a [u8; CHUNK], part: &Range<u64>) -> &'a [u8] {
+    let start = place(part.start);
+    &states[start..=start + place(part.end - part.start - 1)]
+}

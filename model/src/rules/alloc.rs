@@ -1,0 +1,291 @@
+//! `VirtualAlloc`: the checks of its arguments, then reservations and commits.
+//!
+//! `MEM_RESET` and `MEM_RESET_UNDO` go on in [`super::reset`].
+
+use hostmem_interface::{Address, AllocationType, Protection, Win32Error};
+
+use crate::effect::{Effect, Pages};
+use crate::page::PageState;
+use crate::rule::{
+    PR_03, RuleId, VA_01, VA_02, VA_03, VA_04, VA_05, VA_06, VA_07, VA_08, VA_09, VA_10, VA_12,
+    VA_13, VA_15, VA_16, VA_17, VA_20, VA_21, VA_22, VA_23, VA_24, VA_27, VA_30, VA_31, VA_40,
+    VA_41, VA_43, VA_44, VA_45, VA_46, VA_50, VA_51,
+};
+use crate::rules::protection::{is_copy_on_write, malformed};
+use crate::rules::{beyond, leaves, reset};
+use crate::space::{Allocation, Terms};
+use crate::state::State;
+use crate::verdict::{Answer, No, Permitted, Verdict};
+
+const BAD_ARGUMENT: Win32Error = Win32Error::ERROR_INVALID_PARAMETER;
+const BAD_ADDRESS: Win32Error = Win32Error::ERROR_INVALID_ADDRESS;
+
+const COMMIT: AllocationType = AllocationType::COMMIT;
+const RESERVE: AllocationType = AllocationType::RESERVE;
+const RESET: AllocationType = AllocationType::RESET;
+const RESET_UNDO: AllocationType = AllocationType::RESET_UNDO;
+const TOP_DOWN: AllocationType = AllocationType::TOP_DOWN;
+const WRITE_WATCH: AllocationType = AllocationType::WRITE_WATCH;
+const PHYSICAL: AllocationType = AllocationType::PHYSICAL;
+const LARGE_PAGES: AllocationType = AllocationType::LARGE_PAGES;
+
+/// What one of these must be set.
+const ACTIONS: AllocationType = AllocationType(COMMIT.0 | RESERVE.0 | RESET.0 | RESET_UNDO.0);
+/// Special kinds of memory, no two of which go together.
+const SPECIAL: AllocationType = AllocationType(WRITE_WATCH.0 | PHYSICAL.0 | LARGE_PAGES.0);
+/// Every bit that means something.
+const KNOWN: AllocationType = AllocationType(ACTIONS.0 | TOP_DOWN.0 | SPECIAL.0);
+
+/// The arguments of one call.
+#[derive(Clone, Copy)]
+pub(super) struct Request {
+    pub(super) address: Address,
+    pub(super) size: u64,
+    pub(super) kind: AllocationType,
+    pub(super) protect: Protection,
+}
+
+/// What the law permits for `VirtualAlloc`.
+pub(super) fn decide(
+    state: &State,
+    address: Address,
+    size: u64,
+    kind: AllocationType,
+    protect: Protection,
+) -> Verdict {
+    let request = Request { address, size, kind, protect };
+    if let Some(rule) = wrong_type(&request).or_else(|| wrong_argument(state, &request)) {
+        return Verdict::refuse(rule, BAD_ARGUMENT);
+    }
+    let unclear_watch = kind.contains(WRITE_WATCH) && !kind.contains(RESERVE);
+    let verdict = if kind == RESET || kind == RESET_UNDO {
+        reset::decide(state, &request)
+    } else if kind.contains(RESERVE) || address.is_null() {
+        reserve(state, &request)
+    } else {
+        commit(state, &request)
+    };
+    if kind.contains(LARGE_PAGES) {
+        return large_pages(verdict);
+    }
+    if unclear_watch {
+        // Documented as an error; but COMMIT at a null address reserves (VA-09).
+        return Verdict::refuse(VA_44, BAD_ARGUMENT).or_all(verdict);
+    }
+    verdict
+}
+
+/// The rule that the allocation type breaks by itself.
+fn wrong_type(request: &Request) -> Option<RuleId> {
+    let Request { address, kind, protect, .. } = *request;
+    if kind.without(KNOWN).0 != 0 || !kind.intersects(ACTIONS) {
+        return Some(VA_01);
+    }
+    if kind.contains(RESET) && kind != RESET {
+        return Some(VA_40);
+    }
+    if kind.contains(RESET_UNDO) && kind != RESET_UNDO {
+        return Some(VA_43);
+    }
+    if (kind.0 & SPECIAL.0).count_ones() > 1 {
+        return Some(VA_02);
+    }
+    if kind.contains(WRITE_WATCH) && !kind.contains(RESERVE) && !address.is_null() {
+        return Some(VA_44);
+    }
+    let physical_alone = kind.without(TOP_DOWN) == RESERVE | PHYSICAL;
+    if kind.contains(PHYSICAL) && !(physical_alone && protect == Protection::READWRITE) {
+        return Some(VA_45);
+    }
+    if kind.contains(LARGE_PAGES) && !kind.contains(COMMIT) {
+        return Some(VA_46);
+    }
+    None
+}
+
+/// The rule that address, protection or size break by themselves, in the documented order.
+fn wrong_argument(state: &State, request: &Request) -> Option<RuleId> {
+    let Request { address, size, kind, protect } = *request;
+    let machine = state.machine();
+    let resets = kind == RESET || kind == RESET_UNDO;
+    if !address.is_null() && address.0 < machine.lowest {
+        return Some(VA_03);
+    }
+    if let Some(rule) = malformed(protect) {
+        return Some(malformed_rule(state, request, rule));
+    }
+    let reserves = kind.contains(RESERVE) || address.is_null();
+    if is_copy_on_write(protect) && reserves && !resets {
+        return Some(if conflicts(state, request) { VA_30 } else { PR_03 });
+    }
+    if beyond(machine, address) {
+        return Some(VA_05);
+    }
+    if leaves(machine, address, size) {
+        return Some(VA_06);
+    }
+    (size == 0).then_some(VA_08)
+}
+
+/// All malformed protections are refused alike; the rule names what else was wrong.
+fn malformed_rule(state: &State, request: &Request, rule: RuleId) -> RuleId {
+    let kind = request.kind;
+    if kind == RESET || kind == RESET_UNDO {
+        VA_41
+    } else if conflicts(state, request) {
+        VA_31
+    } else if kind.contains(RESERVE) || request.address.is_null() {
+        rule
+    } else {
+        VA_04
+    }
+}
+
+/// Whether the address does not suit the state: taken for a reservation, free for a commit.
+fn conflicts(state: &State, request: &Request) -> bool {
+    let Request { address, kind, .. } = *request;
+    if address.is_null() {
+        return false;
+    }
+    if kind.contains(RESERVE) {
+        state.space.owner_of_granule(address).is_some()
+    } else {
+        state.space.find(address).is_none()
+    }
+}
+
+/// A privilege that few processes have decides before the pages are looked at; a process
+/// that has it may succeed, and a size that is no multiple of the large page may be named
+/// first.
+fn large_pages(otherwise: Verdict) -> Verdict {
+    Verdict::refuse(VA_46, Win32Error::ERROR_PRIVILEGE_NOT_HELD)
+        .or(Permitted::refused(VA_46, No::Win32(BAD_ARGUMENT)))
+        .or_all(otherwise)
+}
+
+fn reserve(state: &State, request: &Request) -> Verdict {
+    let kind = request.kind;
+    let terms = Terms {
+        protect: request.protect,
+        watched: kind.contains(WRITE_WATCH),
+        physical: kind.contains(PHYSICAL),
+    };
+    let pages = if kind.contains(COMMIT) {
+        PageState::committed(request.protect)
+    } else {
+        PageState::RESERVED
+    };
+    if request.address.is_null() {
+        reserve_anywhere(state, request, terms, pages)
+    } else {
+        reserve_there(state, request, terms, pages)
+    }
+}
+
+fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageState) -> Verdict {
+    let Request { size, kind, .. } = *request;
+    let size = size.next_multiple_of(state.machine().page);
+    if state.space.lowest_hole(size).is_none() {
+        let no = No::Memory(Win32Error::ERROR_NOT_ENOUGH_MEMORY);
+        return Verdict::only(Permitted::refused(VA_07, no));
+    }
+    if pages.is_committed() && !state.may_commit(size) {
+        return commit_limit();
+    }
+    let rule = if !kind.contains(RESERVE) {
+        VA_09
+    } else if kind.contains(TOP_DOWN) {
+        VA_50
+    } else {
+        VA_12
+    };
+    let answer = Answer::AnyBase { size, top_down: kind.contains(TOP_DOWN) };
+    Verdict::succeed(rule, answer, Effect::Reserve { base: None, size, terms, state: pages })
+}
+
+fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageState) -> Verdict {
+    let Request { address, kind, .. } = *request;
+    let machine = state.machine();
+    let base = address.align_down(machine.granularity);
+    let end = (address.0 + request.size).next_multiple_of(machine.page);
+    let size = end - base.0;
+    if state.space.overlaps(base, size) {
+        let owned = state.space.find(address).is_some();
+        let tail = !owned && state.space.owner_of_granule(address).is_some();
+        return Verdict::refuse(if tail { VA_16 } else { VA_15 }, BAD_ADDRESS);
+    }
+    if pages.is_committed() && !state.may_commit(size) {
+        return commit_limit();
+    }
+    let rule = if kind.contains(TOP_DOWN) {
+        VA_51
+    } else if base != address || size != request.size {
+        VA_10
+    } else {
+        VA_17
+    };
+    let effect = Effect::Reserve { base: Some(base), size, terms, state: pages };
+    let success = Permitted::success(rule, Answer::Address(base), effect);
+    if state.foreign_overlapping(base, Address(end)).is_some() {
+        // The runtime mapped something there by itself.
+        return Verdict::refuse(VA_15, BAD_ADDRESS).or(success);
+    }
+    if end > machine.end() - machine.granularity {
+        // Whether the last granule can be had is not certain (VQ-12).
+        return Verdict::only(success)
+            .or(Permitted::refused(VA_06, No::Win32(BAD_ARGUMENT)))
+            .or(Permitted::refused(VA_15, No::Win32(BAD_ADDRESS)));
+    }
+    Verdict::only(success)
+}
+
+fn commit_limit() -> Verdict {
+    let no = No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT);
+    Verdict::only(Permitted::refused(VA_27, no))
+}
+
+fn commit(state: &State, request: &Request) -> Verdict {
+    let Request { address, size, protect, .. } = *request;
+    let Some(allocation) = state.space.find(address) else {
+        let tail = state.space.owner_of_granule(address).is_some();
+        return Verdict::refuse(if tail { VA_16 } else { VA_20 }, BAD_ADDRESS);
+    };
+    let Some(pages) = allocation.touched(address, size) else {
+        return Verdict::refuse(VA_21, BAD_ADDRESS);
+    };
+    if is_copy_on_write(protect) {
+        return Verdict::refuse(VA_30, BAD_ARGUMENT);
+    }
+    if allocation.terms().physical {
+        // Memory for physical pages cannot be committed; with what error is not documented.
+        return Verdict::refuse(VA_45, BAD_ADDRESS)
+            .or(Permitted::refused(VA_45, No::Win32(BAD_ARGUMENT)));
+    }
+    let count = pages.end - pages.start;
+    let committed = allocation.committed_in(pages.clone());
+    if !state.may_commit((count - committed) * state.machine().page) {
+        return commit_limit();
+    }
+    let pages_state = PageState::committed(protect);
+    let same = allocation.runs(pages.clone()).all(|(_, old)| old == pages_state);
+    let rule = commit_rule(request, allocation, committed, same);
+    let answer = Answer::Address(allocation.address_of(pages.start));
+    let effect = Effect::Commit(Pages::of(allocation.base(), pages), pages_state);
+    Verdict::succeed(rule, answer, effect)
+}
+
+/// The rule that says most about a commit that succeeds.
+fn commit_rule(request: &Request, allocation: &Allocation, committed: u64, same: bool) -> RuleId {
+    debug_assert!(allocation.size() >= request.size, "the range lies in the allocation");
+    if request.kind.contains(TOP_DOWN) {
+        VA_51
+    } else if committed == 0 {
+        VA_13
+    } else if request.protect.contains(Protection::GUARD) {
+        VA_24
+    } else if same {
+        VA_22
+    } else {
+        VA_23
+    }
+}

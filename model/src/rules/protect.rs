@@ -1,0 +1,93 @@
+//! `VirtualProtect`.
+
+use hostmem_interface::{Address, OutPointer, Protection, Win32Error};
+
+use crate::effect::{Effect, Pages};
+use crate::page::PageState;
+use crate::rule::{
+    GP_04, PR_05, RuleId, VP_01, VP_02, VP_03, VP_04, VP_05, VP_05B, VP_06, VP_07, VP_08, VP_09,
+    VP_10, VP_11,
+};
+use crate::rules::protection::{is_copy_on_write, malformed_base, malformed_modifiers};
+use crate::rules::{beyond, leaves};
+use crate::space::Allocation;
+use crate::state::State;
+use crate::verdict::{Answer, No, Permitted, Verdict};
+
+const BAD_ARGUMENT: Win32Error = Win32Error::ERROR_INVALID_PARAMETER;
+const BAD_ADDRESS: Win32Error = Win32Error::ERROR_INVALID_ADDRESS;
+
+/// What the law permits for `VirtualProtect`.
+pub(super) fn decide(
+    state: &State,
+    address: Address,
+    size: u64,
+    protect: Protection,
+    old: OutPointer,
+) -> Verdict {
+    let found = state.space.find(address);
+    if malformed_base(protect).is_some() {
+        return Verdict::refuse(VP_01, BAD_ARGUMENT);
+    }
+    if old == OutPointer::Null {
+        return null_old(found.is_some(), protect);
+    }
+    if beyond(state.machine(), address) || leaves(state.machine(), address, size) {
+        return Verdict::refuse(VP_04, BAD_ARGUMENT);
+    }
+    if size == 0 {
+        return Verdict::refuse(VP_05, BAD_ARGUMENT);
+    }
+    if malformed_modifiers(protect).is_some() {
+        return Verdict::refuse(VP_05B, BAD_ARGUMENT);
+    }
+    let Some(allocation) = found else {
+        return Verdict::refuse(VP_06, BAD_ADDRESS);
+    };
+    let Some(pages) = allocation.touched(address, size) else {
+        return Verdict::refuse(VP_07, BAD_ADDRESS);
+    };
+    if is_copy_on_write(protect) {
+        return Verdict::refuse(VP_11, BAD_ARGUMENT);
+    }
+    if !allocation.all_committed(pages.clone()) {
+        return Verdict::refuse(VP_08, BAD_ADDRESS);
+    }
+    let first = allocation.state(pages.start);
+    let rule = success_rule(allocation, first, protect, pages.end - pages.start);
+    let answer = Answer::Old(allocation.shown(first));
+    let effect =
+        Effect::Protect(Pages::of(allocation.base(), pages), PageState::committed(protect));
+    Verdict::succeed(rule, answer, effect)
+}
+
+/// The pointer is looked at before the address and, by an implementation, before the
+/// modifiers; where both are wrong, either error is permitted.
+fn null_old(found: bool, protect: Protection) -> Verdict {
+    let rule = if found { VP_02 } else { VP_03 };
+    let verdict = Verdict::refuse(rule, Win32Error::ERROR_NOACCESS);
+    if malformed_modifiers(protect).is_some() || is_copy_on_write(protect) {
+        return verdict.or(Permitted::refused(VP_05B, No::Win32(BAD_ARGUMENT)));
+    }
+    verdict
+}
+
+/// The rule that says most about a success: what it does to a guard, to `PAGE_NOCACHE`, to
+/// several pages, or else what the old value is.
+fn success_rule(
+    allocation: &Allocation,
+    first: PageState,
+    protect: Protection,
+    pages: u64,
+) -> RuleId {
+    let cached = |protect: Protection| !protect.intersects(Protection::NOCACHE);
+    if first.is_guarded() || protect.contains(Protection::GUARD) {
+        GP_04
+    } else if !cached(protect) || !cached(allocation.terms().protect) {
+        PR_05
+    } else if pages > 1 {
+        VP_09
+    } else {
+        VP_10
+    }
+}

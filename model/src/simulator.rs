@@ -1,0 +1,294 @@
+//! The model as a manager: [`Simulator`] implements the interface's traits over an
+//! [`Actor`], so whatever takes a manager can take the model.
+//!
+//! The lock is never held while a notification is delivered: the callback may call back.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use hostmem_interface::{
+    Address, AllocationType, Backend, Call, Capabilities, CriticalLevel, Data, Description,
+    ExecuteError, Fault, FreeType, Grain, Host, HostMalloc, HostMemoryManager, InProcess, Machine,
+    MallocId, MallocType, MemoryAccess, MemoryAvailable, MemoryLoad, MemoryLoadControl,
+    MemoryNotificationCallback, OpenError, OutPointer, Outcome, Protection, QueryAnswer, Refusal,
+    Reply, Subject, Value, WatchAnswer, WatchFlags, WatchPointers, WriteWatch,
+};
+
+use crate::actor::Actor;
+use crate::state::State;
+
+/// The model as a manager.
+#[derive(Clone)]
+pub struct Simulator {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    description: Description,
+    actor: Mutex<Actor>,
+    callbacks: Mutex<Vec<Arc<dyn MemoryNotificationCallback>>>,
+}
+
+impl std::fmt::Debug for Simulator {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Simulator").field("machine", &self.shared.description.machine).finish()
+    }
+}
+
+impl Simulator {
+    /// A fresh manager that shows `machine`.
+    #[must_use]
+    pub fn new(machine: Machine) -> Self {
+        let description = Description {
+            name: "model".to_owned(),
+            version: env!("CARGO_PKG_VERSION").to_owned(),
+            machine,
+            capabilities: Capabilities::ALL,
+            grain: Grain::Win32,
+            absent: Vec::new(),
+        };
+        let actor = Mutex::new(Actor::new(State::new(machine)));
+        Self { shared: Arc::new(Shared { description, actor, callbacks: Mutex::default() }) }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Actor> {
+        self.shared.actor.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn act(&self, call: &Call) -> Result<Value, Refusal> {
+        let (outcome, notified) = match self.lock().act(call) {
+            Reply::Outcome { outcome, notified } => (outcome, notified),
+            other => unreachable!("the model answers every call of a manager: {other:?}"),
+        };
+        self.notify(&notified);
+        match outcome {
+            Outcome::Done { value, .. } => Ok(value),
+            Outcome::Refused(refusal) => Err(refusal),
+            Outcome::Faulted(fault) => unreachable!("a call of a manager does not fault: {fault}"),
+        }
+    }
+
+    fn touch(&self, call: &Call) -> Result<Value, Fault> {
+        match self.lock().act(call) {
+            Reply::Outcome { outcome: Outcome::Done { value, .. }, .. } => Ok(value),
+            Reply::Outcome { outcome: Outcome::Faulted(fault), .. } => Err(fault),
+            other => unreachable!("an access succeeds or faults: {other:?}"),
+        }
+    }
+
+    fn notify(&self, notified: &[MemoryAvailable]) {
+        if notified.is_empty() {
+            return;
+        }
+        let callbacks = self.shared.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        let callbacks = callbacks.clone();
+        for available in notified {
+            for callback in &callbacks {
+                callback.on_memory_notification(*available);
+            }
+        }
+    }
+}
+
+/// The value that the call always gives.
+macro_rules! expect_value {
+    ($result:expr, $pattern:pat => $value:expr) => {
+        $result.map(|value| match value {
+            $pattern => $value,
+            other => unreachable!("another call's value: {other:?}"),
+        })
+    };
+}
+
+impl HostMemoryManager for Simulator {
+    fn create_malloc(&self, kind: MallocType) -> Result<Arc<dyn HostMalloc>, Refusal> {
+        let result = self.act(&Call::CreateMalloc { kind });
+        expect_value!(result, Value::Malloc(id) => {
+            Arc::new(SimulatedMalloc { manager: self.clone(), id }) as Arc<dyn HostMalloc>
+        })
+    }
+
+    fn virtual_alloc(
+        &self,
+        address: Address,
+        size: u64,
+        kind: AllocationType,
+        protect: Protection,
+        critical: CriticalLevel,
+    ) -> Result<Address, Refusal> {
+        let call = Call::VirtualAlloc { address, size, kind, protect, critical };
+        expect_value!(self.act(&call), Value::Address(base) => base)
+    }
+
+    fn virtual_free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {
+        self.act(&Call::VirtualFree { address, size, kind }).map(drop)
+    }
+
+    fn virtual_query(
+        &self,
+        address: Address,
+        buffer: OutPointer,
+        length: u64,
+    ) -> Result<QueryAnswer, Refusal> {
+        let call = Call::VirtualQuery { address, buffer, length };
+        expect_value!(self.act(&call), Value::Region(answer) => answer)
+    }
+
+    fn virtual_protect(
+        &self,
+        address: Address,
+        size: u64,
+        protect: Protection,
+        old: OutPointer,
+    ) -> Result<Protection, Refusal> {
+        let call = Call::VirtualProtect { address, size, protect, old };
+        expect_value!(self.act(&call), Value::Old(old) => old)
+    }
+
+    fn get_memory_load(&self) -> Result<MemoryLoad, Refusal> {
+        expect_value!(self.act(&Call::GetMemoryLoad), Value::Load(load) => load)
+    }
+
+    fn register_memory_notification_callback(
+        &self,
+        callback: Arc<dyn MemoryNotificationCallback>,
+    ) -> Result<(), Refusal> {
+        self.act(&Call::RegisterMemoryNotificationCallback)?;
+        // The runtime registers once; a second registration replaces the first.
+        let mut callbacks = self.shared.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
+        *callbacks = vec![callback];
+        Ok(())
+    }
+
+    fn needs_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        self.act(&Call::NeedsVirtualAddressSpace { address, size }).map(drop)
+    }
+
+    fn acquired_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        self.act(&Call::AcquiredVirtualAddressSpace { address, size }).map(drop)
+    }
+
+    fn released_virtual_address_space(&self, address: Address) -> Result<(), Refusal> {
+        self.act(&Call::ReleasedVirtualAddressSpace { address }).map(drop)
+    }
+}
+
+impl MemoryAccess for Simulator {
+    fn read(&self, address: Address, into: &mut [u8]) -> Result<(), Fault> {
+        let read = self.touch(&Call::Read { address, size: into.len() as u64 });
+        let bytes = expect_value!(read, Value::Bytes(bytes) => bytes)?;
+        into.copy_from_slice(&bytes);
+        Ok(())
+    }
+
+    fn write(&self, address: Address, bytes: &[u8]) -> Result<(), Fault> {
+        self.touch(&Call::Write { address, data: Data::Bytes(bytes.into()) }).map(drop)
+    }
+
+    fn execute(&self, address: Address) -> Result<(), ExecuteError> {
+        let mut byte = [0];
+        match self.lock().act(&Call::Execute { address }) {
+            Reply::Outcome { outcome: Outcome::Faulted(fault), .. } => {
+                return Err(ExecuteError::Fault(fault));
+            }
+            Reply::Unreadable(_) => {}
+            _ => return Ok(()),
+        }
+        self.read(address, &mut byte).map_err(ExecuteError::Fault)?;
+        Err(ExecuteError::NotReturn(byte[0]))
+    }
+}
+
+impl WriteWatch for Simulator {
+    fn get_write_watch(
+        &self,
+        address: Address,
+        size: u64,
+        flags: WatchFlags,
+        capacity: u64,
+        null: WatchPointers,
+    ) -> Result<WatchAnswer, Refusal> {
+        let call = Call::GetWriteWatch { address, size, flags, capacity, null };
+        expect_value!(self.act(&call), Value::Pages { pages, granularity } => {
+            WatchAnswer { pages, granularity }
+        })
+    }
+
+    fn reset_write_watch(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        self.act(&Call::ResetWriteWatch { address, size }).map(drop)
+    }
+}
+
+impl MemoryLoadControl for Simulator {
+    fn set_memory_load(&self, load: MemoryLoad) -> Result<(), Refusal> {
+        let MemoryLoad { load, available } = load;
+        self.act(&Call::SetMemoryLoad { load, available }).map(drop)
+    }
+}
+
+impl Host for Simulator {
+    fn description(&self) -> &Description {
+        &self.shared.description
+    }
+
+    fn memory(&self) -> &dyn HostMemoryManager {
+        self
+    }
+
+    fn access(&self) -> Option<&dyn MemoryAccess> {
+        Some(self)
+    }
+
+    fn watch(&self) -> Option<&dyn WriteWatch> {
+        Some(self)
+    }
+
+    fn load_control(&self) -> Option<&dyn MemoryLoadControl> {
+        Some(self)
+    }
+}
+
+/// One of the model's heaps.
+struct SimulatedMalloc {
+    manager: Simulator,
+    id: MallocId,
+}
+
+impl HostMalloc for SimulatedMalloc {
+    fn alloc(&self, size: u64, critical: CriticalLevel) -> Result<Address, Refusal> {
+        let call = Call::Alloc { malloc: self.id, size, critical };
+        expect_value!(self.manager.act(&call), Value::Address(base) => base)
+    }
+
+    fn debug_alloc(
+        &self,
+        size: u64,
+        critical: CriticalLevel,
+        file: &str,
+        line: i32,
+    ) -> Result<Address, Refusal> {
+        let call = Call::DebugAlloc { malloc: self.id, size, critical, file: file.into(), line };
+        expect_value!(self.manager.act(&call), Value::Address(base) => base)
+    }
+
+    fn free(&self, address: Address) -> Result<(), Refusal> {
+        self.manager.act(&Call::Free { malloc: self.id, address }).map(drop)
+    }
+}
+
+/// Opens simulators.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct ModelBackend;
+
+impl Backend for ModelBackend {
+    fn name(&self) -> &'static str {
+        "model"
+    }
+
+    fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
+        if machine.end() / machine.granularity > u64::from(u32::MAX) {
+            let why = "the model holds at most 2^32 granules of address space";
+            return Err(OpenError::Machine(why.to_owned()));
+        }
+        Ok(Box::new(InProcess::new(Simulator::new(*machine))))
+    }
+}

@@ -1,0 +1,346 @@
+//! The address space: which allocations there are, and what each page of them is.
+//!
+//! The rules see it through a narrow interface: find the allocation of an address, the next
+//! one, a hole; ask for the states of its pages. Changes come from [`crate::effect`] alone.
+//!
+//! Invariants: allocations are disjoint, granule aligned and inside user space; no two share
+//! a granule; `committed_pages` is the sum over all allocations.
+//!
+//! Deliberately not here: any check of arguments, contents, and memory that the case does
+//! not own.
+
+use std::collections::BTreeSet;
+use std::ops::Range;
+
+use hostmem_interface::{
+    Address, Machine, MemoryBasicInformation, Protection, RegionState, RegionType,
+};
+
+use crate::index::GranuleMap;
+use crate::page::{ALLOCATION_MODIFIERS, PageState};
+use crate::pages::Pages;
+
+/// What was asked for when an allocation was reserved.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Terms {
+    /// `AllocationProtect`: the protection argument, verbatim.
+    pub protect: Protection,
+    /// Reserved with `MEM_WRITE_WATCH`.
+    pub watched: bool,
+    /// Reserved with `MEM_PHYSICAL`.
+    pub physical: bool,
+}
+
+/// One allocation (SM-01).
+#[derive(Clone, Debug)]
+pub struct Allocation {
+    base: Address,
+    page: u64,
+    terms: Terms,
+    states: Pages,
+    marks: Option<BTreeSet<u64>>,
+}
+
+impl Allocation {
+    /// A fresh allocation of `pages` pages of `page` bytes, all in `state`.
+    #[must_use]
+    pub fn new(base: Address, page: u64, pages: u64, terms: Terms, state: PageState) -> Self {
+        let marks = terms.watched.then(BTreeSet::new);
+        Self { base, page, terms, states: Pages::new(pages, state.0), marks }
+    }
+
+    /// Its first address.
+    #[must_use]
+    pub const fn base(&self) -> Address {
+        self.base
+    }
+
+    /// Its size, bytes.
+    #[must_use]
+    pub fn size(&self) -> u64 {
+        self.states.len() * self.page
+    }
+
+    /// The first address behind it.
+    #[must_use]
+    pub fn end(&self) -> Address {
+        self.base.wrapping_add(self.size())
+    }
+
+    /// What was asked for.
+    #[must_use]
+    pub const fn terms(&self) -> Terms {
+        self.terms
+    }
+
+    /// How many pages are committed.
+    #[must_use]
+    pub fn committed_pages(&self) -> u64 {
+        self.states.committed()
+    }
+
+    /// The pages that `[at, at + size)` touches (SM-05), or `None` if they leave the
+    /// allocation. `at` lies in it.
+    #[must_use]
+    pub fn touched(&self, at: Address, size: u64) -> Option<Range<u64>> {
+        let first = self.page_of(at);
+        let offset = at.offset_from(self.base)?;
+        let end = offset.checked_add(size)?.div_ceil(self.page).max(first);
+        (end <= self.states.len()).then_some(first..end)
+    }
+
+    /// The number of the page that holds `at`, which lies in the allocation.
+    ///
+    /// # Panics
+    /// If it does not.
+    #[must_use]
+    pub fn page_of(&self, at: Address) -> u64 {
+        at.offset_from(self.base).expect("an address of this allocation") / self.page
+    }
+
+    /// The first address of a page.
+    #[must_use]
+    pub fn address_of(&self, page: u64) -> Address {
+        self.base.wrapping_add(page * self.page)
+    }
+
+    /// Every page.
+    #[must_use]
+    pub fn all_pages(&self) -> Range<u64> {
+        0..self.states.len()
+    }
+
+    /// The state of a page.
+    #[must_use]
+    pub fn state(&self, page: u64) -> PageState {
+        PageState(self.states.get(page))
+    }
+
+    /// The maximal runs of equal pages that `pages` is made of, ascending, cut at its ends.
+    pub fn runs(&self, pages: Range<u64>) -> impl Iterator<Item = (Range<u64>, PageState)> {
+        self.states.runs(pages).map(|(range, state)| (range, PageState(state)))
+    }
+
+    /// How many of `pages` are committed.
+    #[must_use]
+    pub fn committed_in(&self, pages: Range<u64>) -> u64 {
+        self.states.committed_in(pages)
+    }
+
+    /// Whether every one of `pages` is committed.
+    #[must_use]
+    pub fn all_committed(&self, pages: Range<u64>) -> bool {
+        self.states.first_reserved_in(pages).is_none()
+    }
+
+    /// The marked pages among `pages`, ascending; none without write watch.
+    pub fn marked(&self, pages: Range<u64>) -> impl Iterator<Item = u64> {
+        self.marks.iter().flat_map(move |marks| marks.range(pages.clone()).copied())
+    }
+
+    /// The protection that a query shows for a page (PR-05, VQ-03).
+    #[must_use]
+    pub fn shown(&self, state: PageState) -> Protection {
+        if !state.is_committed() {
+            return Protection(0);
+        }
+        state.protection() | Protection(self.terms.protect.0 & ALLOCATION_MODIFIERS.0)
+    }
+
+    /// What `VirtualQuery` tells of the page of `at` (VQ-01 to VQ-05).
+    #[must_use]
+    pub fn region(&self, at: Address) -> MemoryBasicInformation {
+        let page = self.page_of(at);
+        let state = self.state(page);
+        MemoryBasicInformation {
+            base_address: self.address_of(page),
+            allocation_base: self.base,
+            allocation_protect: self.terms.protect,
+            region_size: (self.states.run_end(page) - page) * self.page,
+            state: if state.is_committed() { RegionState::COMMIT } else { RegionState::RESERVE },
+            protect: self.shown(state),
+            kind: RegionType::PRIVATE,
+        }
+    }
+
+    pub(crate) fn mark(&mut self, pages: Range<u64>) {
+        if let Some(marks) = &mut self.marks {
+            marks.extend(pages);
+        }
+    }
+
+    pub(crate) fn unmark(&mut self, pages: impl IntoIterator<Item = u64>) {
+        if let Some(marks) = &mut self.marks {
+            for page in pages {
+                marks.remove(&page);
+            }
+        }
+    }
+
+    pub(crate) fn unmark_all(&mut self, pages: Range<u64>) {
+        if let Some(marks) = &mut self.marks {
+            let mut behind = marks.split_off(&pages.start);
+            marks.append(&mut behind.split_off(&pages.end));
+        }
+    }
+}
+
+/// The allocations of one address space.
+#[derive(Clone, Debug)]
+pub struct Space {
+    machine: Machine,
+    map: GranuleMap<Allocation>,
+    committed_pages: u64,
+}
+
+impl Space {
+    /// An empty space.
+    ///
+    /// # Panics
+    /// If user space has 2^32 granules or more.
+    #[must_use]
+    pub fn new(machine: Machine) -> Self {
+        let granule = |address: u64| {
+            u32::try_from(address / machine.granularity).expect("fewer than 2^32 granules")
+        };
+        let lowest = granule(machine.lowest.next_multiple_of(machine.granularity));
+        let end = granule(machine.end());
+        Self { machine, map: GranuleMap::new(lowest, end), committed_pages: 0 }
+    }
+
+    /// Its units and limits.
+    #[must_use]
+    pub const fn machine(&self) -> &Machine {
+        &self.machine
+    }
+
+    /// How many bytes are committed.
+    #[must_use]
+    pub const fn committed(&self) -> u64 {
+        self.committed_pages * self.machine.page
+    }
+
+    /// The allocation that holds the page of `at`.
+    #[must_use]
+    pub fn find(&self, at: Address) -> Option<&Allocation> {
+        let span = self.map.at(self.granule(at)?)?;
+        (at < span.value.end()).then_some(span.value)
+    }
+
+    /// The allocation whose granules hold `at`, which may lie in the free rest of the last
+    /// one (VA-16).
+    #[must_use]
+    pub fn owner_of_granule(&self, at: Address) -> Option<&Allocation> {
+        Some(self.map.at(self.granule(at)?)?.value)
+    }
+
+    /// The first allocation with its base at or behind `at`.
+    #[must_use]
+    pub fn next(&self, at: Address) -> Option<&Allocation> {
+        let granule = at.0.div_ceil(self.machine.granularity);
+        self.map.next(u32::try_from(granule).ok()?).map(|span| span.value)
+    }
+
+    /// The last allocation with its base at or before `at`.
+    #[must_use]
+    pub fn previous(&self, at: Address) -> Option<&Allocation> {
+        let granule = self.granule(at).unwrap_or(u32::MAX);
+        self.map.at_or_before(granule).map(|span| span.value)
+    }
+
+    /// Whether `[base, base + size)` shares a page with an allocation; `base` is a multiple
+    /// of the granularity.
+    #[must_use]
+    pub fn overlaps(&self, base: Address, size: u64) -> bool {
+        let granules = size.div_ceil(self.machine.granularity);
+        match (self.granule(base), u32::try_from(granules)) {
+            (Some(start), Ok(granules)) => self.map.overlaps(start, granules),
+            _ => false,
+        }
+    }
+
+    /// The lowest place for `size` bytes.
+    #[must_use]
+    pub fn lowest_hole(&self, size: u64) -> Option<Address> {
+        let granules = u32::try_from(size.div_ceil(self.machine.granularity)).ok()?;
+        self.map.first_fit(granules).map(|granule| self.address(granule))
+    }
+
+    /// The lowest place for `size` bytes at or behind `from`.
+    #[must_use]
+    pub fn lowest_hole_from(&self, from: Address, size: u64) -> Option<Address> {
+        let granules = u32::try_from(size.div_ceil(self.machine.granularity)).ok()?;
+        let low = u32::try_from(from.0.div_ceil(self.machine.granularity)).ok()?;
+        let high = self.granule(Address(self.machine.end()))?;
+        self.map.first_fit_in(granules, low, high).map(|granule| self.address(granule))
+    }
+
+    /// The highest place for `size` bytes.
+    #[must_use]
+    pub fn highest_hole(&self, size: u64) -> Option<Address> {
+        let granules = u32::try_from(size.div_ceil(self.machine.granularity)).ok()?;
+        self.map.last_fit(granules).map(|granule| self.address(granule))
+    }
+
+    /// Every allocation, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = &Allocation> {
+        self.map.iter().map(|span| span.value)
+    }
+
+    /// How many allocations there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.map.len()
+    }
+
+    /// Whether there is none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The free run that holds the page of `at`, an address of user space in no allocation:
+    /// its page, and the first address behind the run.
+    #[must_use]
+    pub fn free_run(&self, at: Address) -> (Address, Address) {
+        let page = at.align_down(self.machine.page);
+        let end = self.next(at).map_or(Address(self.machine.end()), Allocation::base);
+        (page, end)
+    }
+
+    pub(crate) fn insert(&mut self, allocation: Allocation) {
+        let granules = allocation.size().div_ceil(self.machine.granularity);
+        let start = self.granule(allocation.base()).expect("inside user space");
+        let granules = u32::try_from(granules).expect("inside user space");
+        self.committed_pages += allocation.committed_pages();
+        self.map.insert(start, granules, allocation);
+    }
+
+    pub(crate) fn remove(&mut self, base: Address) -> Allocation {
+        let start = self.granule(base).expect("inside user space");
+        let gone = self.map.remove(start).expect("a live allocation");
+        self.committed_pages -= gone.committed_pages();
+        gone
+    }
+
+    pub(crate) fn set_pages(&mut self, base: Address, pages: Range<u64>, state: PageState) {
+        let allocation = self.allocation_mut(base);
+        let before = allocation.committed_pages();
+        allocation.states.set(pages, state.0);
+        let after = allocation.committed_pages();
+        self.committed_pages = self.committed_pages + after - before;
+    }
+
+    pub(crate) fn allocation_mut(&mut self, base: Address) -> &mut Allocation {
+        let start = self.granule(base).expect("inside user space");
+        self.map.get_mut(start).expect("a live allocation")
+    }
+
+    fn granule(&self, at: Address) -> Option<u32> {
+        u32::try_from(at.0 / self.machine.granularity).ok()
+    }
+
+    fn address(&self, granule: u32) -> Address {
+        Address(u64::from(granule) * self.machine.granularity)
+    }
+}

@@ -1,0 +1,189 @@
+//! Who a case calls: a subject, each call on the thread that the scenario names; or the
+//! model, when a file's expectations are held against the law before any subject runs.
+
+use std::collections::BTreeMap;
+use std::sync::mpsc::{Sender, channel};
+use std::thread::{self, Scope};
+
+use hostmem_interface::{Breakage, Call, Outcome, Reply, Subject};
+use hostmem_model::State;
+use hostmem_model::actor::Actor;
+
+/// Whether an outcome is what a step expects.
+pub type Wanted<'a> = &'a dyn Fn(&Outcome) -> bool;
+
+/// One call of a group.
+pub struct Issued<'a> {
+    /// The thread that issues it.
+    pub thread: u32,
+    /// The call.
+    pub call: &'a Call,
+    /// What the step expects of it.
+    pub wanted: Wanted<'a>,
+}
+
+impl std::fmt::Debug for Issued<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Issued")
+            .field("thread", &self.thread)
+            .field("call", &self.call)
+            .finish_non_exhaustive()
+    }
+}
+
+/// Somebody who answers calls.
+pub trait Callee {
+    /// Carries out one call on a thread. `wanted` tells what the file expects; only the
+    /// model, which may choose among lawful answers, heeds it.
+    fn call(&mut self, issued: &Issued<'_>) -> Reply;
+
+    /// Carries out calls that may overlap in time.
+    fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply>;
+
+    /// The subject's own consistency check.
+    ///
+    /// # Errors
+    /// What does not agree.
+    fn checkpoint(&mut self) -> Result<(), String>;
+}
+
+type Job<'a> = (Call, Sender<Reply>, &'a dyn Subject);
+
+/// A subject, with a thread of its own for every thread that a scenario names but 0.
+pub struct Threads<'scope, 'env> {
+    subject: &'env dyn Subject,
+    scope: &'scope Scope<'scope, 'env>,
+    workers: BTreeMap<u32, Sender<Job<'env>>>,
+}
+
+impl std::fmt::Debug for Threads<'_, '_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Threads").field("workers", &self.workers.len()).finish_non_exhaustive()
+    }
+}
+
+impl<'scope, 'env> Threads<'scope, 'env> {
+    /// Calls `subject`; threads live in `scope`.
+    pub fn new(subject: &'env dyn Subject, scope: &'scope Scope<'scope, 'env>) -> Self {
+        Self { subject, scope, workers: BTreeMap::new() }
+    }
+
+    fn send(&mut self, thread: u32, call: &Call) -> std::sync::mpsc::Receiver<Reply> {
+        let worker = self.workers.entry(thread).or_insert_with(|| {
+            let (jobs, inbox) = channel::<Job<'env>>();
+            self.scope.spawn(move || {
+                for (call, answer, subject) in inbox {
+                    // The case may have ended without waiting for the answer.
+                    let _ = answer.send(subject.call(&call));
+                }
+            });
+            jobs
+        });
+        let (answer, reply) = channel();
+        // A worker that is gone drops the sender, which reads as a death below.
+        let _ = worker.send((call.clone(), answer, self.subject));
+        reply
+    }
+}
+
+impl Callee for Threads<'_, '_> {
+    fn call(&mut self, issued: &Issued<'_>) -> Reply {
+        if issued.thread == 0 {
+            return self.subject.call(issued.call);
+        }
+        received(self.send(issued.thread, issued.call).recv())
+    }
+
+    fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
+        // Thread 0 is this one; the others start first, so that they really overlap.
+        let mut replies: Vec<Option<Reply>> = group.iter().map(|_| None).collect();
+        let mut pending = Vec::new();
+        for (at, issued) in group.iter().enumerate().filter(|(_, issued)| issued.thread != 0) {
+            pending.push((at, self.send(issued.thread, issued.call)));
+        }
+        for (at, issued) in group.iter().enumerate().filter(|(_, issued)| issued.thread == 0) {
+            replies[at] = Some(self.subject.call(issued.call));
+        }
+        for (at, reply) in pending {
+            replies[at] = Some(received(reply.recv()));
+        }
+        replies.into_iter().flatten().collect()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), String> {
+        self.subject.checkpoint()
+    }
+}
+
+fn received<E>(reply: Result<Reply, E>) -> Reply {
+    reply.unwrap_or_else(|_| {
+        Reply::Broken(Breakage::Died("the thread that carried the call panicked".to_owned()))
+    })
+}
+
+/// The model, which gives the expected answer wherever that is lawful.
+#[derive(Debug)]
+pub struct Lawful {
+    actor: Actor,
+}
+
+impl Lawful {
+    /// The model in a fresh state.
+    #[must_use]
+    pub const fn new(state: State) -> Self {
+        Self { actor: Actor::new(state) }
+    }
+
+    /// Tries the orders of `left` until every call comes out as wanted.
+    fn find_order(
+        actor: &Actor,
+        group: &[Issued<'_>],
+        left: &[usize],
+        replies: &mut Vec<(usize, Reply)>,
+    ) -> Option<Actor> {
+        if left.is_empty() {
+            return Some(actor.clone());
+        }
+        for (at, &next) in left.iter().enumerate() {
+            let mut trial = actor.clone();
+            let (reply, liked) = trial.act_preferring(group[next].call, group[next].wanted);
+            if !liked {
+                continue;
+            }
+            replies.push((next, reply));
+            let mut rest = left.to_vec();
+            rest.remove(at);
+            if let Some(done) = Self::find_order(&trial, group, &rest, replies) {
+                return Some(done);
+            }
+            replies.pop();
+        }
+        None
+    }
+}
+
+impl Callee for Lawful {
+    fn call(&mut self, issued: &Issued<'_>) -> Reply {
+        self.actor.act_preferring(issued.call, issued.wanted).0
+    }
+
+    fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
+        let all: Vec<usize> = (0..group.len()).collect();
+        let mut replies = Vec::new();
+        if let Some(done) = Self::find_order(&self.actor, group, &all, &mut replies) {
+            self.actor = done;
+            replies.sort_by_key(|(at, _)| *at);
+            return replies.into_iter().map(|(_, reply)| reply).collect();
+        }
+        group.iter().map(|issued| self.call(issued)).collect()
+    }
+
+    fn checkpoint(&mut self) -> Result<(), String> {
+        Ok(())
+    }
+}
+
+/// Runs `body` with a callee for `subject`.
+pub fn with_threads<T>(subject: &dyn Subject, body: impl FnOnce(&mut dyn Callee) -> T) -> T {
+    thread::scope(|scope| body(&mut Threads::new(subject, scope)))
+}

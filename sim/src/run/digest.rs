@@ -1,0 +1,126 @@
+//! The record of a case: what was decided and what came of it, in a form that is equal on
+//! every machine and for every lawful placement.
+//!
+//! Addresses are written relative to the name that they belong to; what the law leaves open
+//! (sizes of unowned regions, memory load, the reading of a permitted choice) is left out.
+
+use std::collections::BTreeMap;
+
+use hostmem_interface::{Address, Outcome, Value};
+use sha2::{Digest as _, Sha256};
+
+use hostmem_model::RuleId;
+use hostmem_model::verdict::{Answer, Verdict};
+
+/// Whether the answer is the subject's to choose.
+const fn is_choice(answer: &Answer) -> bool {
+    matches!(
+        answer,
+        Answer::Unowned(_)
+            | Answer::Load(_)
+            | Answer::AnyBase { .. }
+            | Answer::Block(_)
+            | Answer::BlockBytes(..)
+    )
+}
+
+/// A running record.
+#[derive(Clone, Debug)]
+pub struct Record {
+    hash: Sha256,
+    line: Vec<u8>,
+    bases: BTreeMap<u64, u32>,
+}
+
+impl Record {
+    /// A record of the case with this seed or name.
+    #[must_use]
+    pub fn new(case: &[u8]) -> Self {
+        let mut hash = Sha256::new();
+        hash.update(case);
+        Self { hash, line: Vec::new(), bases: BTreeMap::new() }
+    }
+
+    /// A name was bound to an address.
+    pub fn bound(&mut self, name: u32, at: Address) {
+        self.bases.insert(at.0, name);
+    }
+
+    /// A step came out.
+    pub fn step(&mut self, rule: Option<RuleId>, verdict: Option<&Verdict>, outcome: &Outcome) {
+        self.line.clear();
+        self.line.extend(rule.map_or("-", |rule| rule.rule().id).as_bytes());
+        self.line.push(b' ');
+        let open = verdict
+            .is_some_and(|verdict| !verdict.others.is_empty() || is_choice(&verdict.first.answer));
+        if open {
+            self.line.push(b'~');
+        } else {
+            self.outcome(outcome);
+        }
+        self.line.push(b'\n');
+        self.hash.update(&self.line);
+    }
+
+    /// The case ended with this word.
+    #[must_use]
+    pub fn finish(mut self, word: &str) -> [u8; 32] {
+        self.hash.update(word.as_bytes());
+        self.hash.finalize().into()
+    }
+
+    fn outcome(&mut self, outcome: &Outcome) {
+        match outcome {
+            Outcome::Done { value, .. } => {
+                self.line.push(b'+');
+                self.value(value);
+            }
+            Outcome::Refused(refusal) => {
+                self.line.push(b'-');
+                let code = refusal.win32.map_or(refusal.hresult.0, |error| error.0);
+                self.line.extend(code.to_le_bytes());
+            }
+            Outcome::Faulted(fault) => {
+                self.line.push(b'!');
+                self.line.extend(fault.status.0.to_le_bytes());
+                self.address(fault.at);
+            }
+        }
+    }
+
+    fn value(&mut self, value: &Value) {
+        match value {
+            Value::Nothing | Value::Load(_) | Value::Malloc(_) => {}
+            Value::Address(address) => self.address(*address),
+            Value::Old(protect) => self.line.extend(protect.0.to_le_bytes()),
+            Value::Region(answer) => {
+                let region = &answer.information;
+                self.address(region.base_address);
+                self.address(region.allocation_base);
+                self.line.extend(region.region_size.to_le_bytes());
+                for word in
+                    [region.allocation_protect.0, region.state.0, region.protect.0, region.kind.0]
+                {
+                    self.line.extend(word.to_le_bytes());
+                }
+            }
+            Value::Bytes(bytes) => self.line.extend(bytes),
+            Value::Pages { pages, .. } => {
+                for page in pages {
+                    self.address(*page);
+                }
+            }
+        }
+    }
+
+    /// The newest name at or below an address, and how far beyond it the address lies.
+    fn address(&mut self, at: Address) {
+        match self.bases.range(..=at.0).next_back() {
+            Some((base, name)) => {
+                self.line.extend(name.to_le_bytes());
+                self.line.extend((at.0 - base).to_le_bytes());
+            }
+            None => self.line.extend(at.0.to_le_bytes()),
+        }
+    }
+}

@@ -1,0 +1,219 @@
+//! A whole scenario on one backend: first held against the law, then run.
+//!
+//! If the law permits no outcome that a step expects, the file contradicts the law, and no
+//! subject runs. If an explicit place is taken by something else in the subject's address
+//! space, the case is run again elsewhere, up to eight times.
+
+use std::ops::ControlFlow;
+
+use hostmem_interface::scenario::{Scenario, Step};
+use hostmem_interface::{
+    Address, AllocationType, Backend, Call, Capabilities, CriticalLevel, Description, Grain,
+    Machine, OpenError, Protection, Subject,
+};
+use hostmem_model::{RuleId, State};
+
+use crate::run::callee::{Callee, Lawful, with_threads};
+use crate::run::case::{Answered, Case, Ending};
+use crate::run::coverage::Coverage;
+use crate::run::group::group_length;
+
+/// How often a case is run elsewhere.
+const ATTEMPTS: u64 = 8;
+/// How far elsewhere is.
+const SPACER: u64 = 16 << 20;
+
+/// What came of a case.
+#[derive(Clone, Debug)]
+pub struct Outcome {
+    /// How it ended.
+    pub ending: Ending,
+    /// Whether it was the file's expectation that contradicts the law.
+    pub self_check: bool,
+    /// How the subject says no.
+    pub grain: Grain,
+    /// The capability or backend for lack of which it was skipped.
+    pub missing: Option<String>,
+    /// How many steps were carried out; the last one is where it ended.
+    pub steps: usize,
+    /// The rules whose reading was taken among several.
+    pub readings: Vec<RuleId>,
+    /// Which rule decided how often.
+    pub coverage: Coverage,
+    /// The record of the case.
+    pub record: [u8; 32],
+}
+
+impl Outcome {
+    /// An ending before any step.
+    pub(super) fn before(ending: Ending, grain: Grain, id: &str) -> Self {
+        let record = crate::run::digest::Record::new(id.as_bytes()).finish(word(&ending));
+        Self {
+            ending,
+            self_check: false,
+            grain,
+            missing: None,
+            steps: 0,
+            readings: Vec::new(),
+            coverage: Coverage::default(),
+            record,
+        }
+    }
+}
+
+/// The verdict word of an ending.
+#[must_use]
+pub const fn word(ending: &Ending) -> &'static str {
+    match ending {
+        Ending::Agrees => "agrees",
+        Ending::Diverges(_) => "diverges",
+        Ending::Skipped(_) | Ending::Taken(_) => "skipped",
+        Ending::Broken(_) | Ending::Unreadable(_) => "broken",
+    }
+}
+
+/// Told of every step that was carried out.
+pub type Observe<'a> = &'a mut dyn FnMut(&Step, &Answered);
+
+/// Runs a scenario on a fresh subject of `backend`.
+pub fn run_scenario(
+    scenario: &Scenario,
+    id: &str,
+    backend: &dyn Backend,
+    observe: Observe<'_>,
+) -> Outcome {
+    let machine = scenario.machine.machine();
+    if let Some(contradiction) = self_check(scenario, id) {
+        return contradiction;
+    }
+    let mut attempt = 0;
+    loop {
+        let subject = match backend.open(&machine) {
+            Ok(subject) => subject,
+            Err(error) => return Outcome::before(not_opened(error), Grain::Win32, id),
+        };
+        let description = subject.description();
+        if let Some((why, missing)) = unsuitable(scenario, description) {
+            let skipped = Outcome::before(Ending::Skipped(why), description.grain, id);
+            return Outcome { missing, ..skipped };
+        }
+        make_room(&*subject, attempt);
+        let outcome =
+            with_threads(&*subject, |callee| run_steps(scenario, id, callee, description, observe));
+        attempt += 1;
+        match outcome.ending {
+            Ending::Taken(_) if attempt < ATTEMPTS => {}
+            _ => return outcome,
+        }
+    }
+}
+
+/// Holds every expectation against the law: runs the scenario on the model, which gives the
+/// expected answer wherever that is lawful.
+#[must_use]
+pub fn self_check(scenario: &Scenario, id: &str) -> Option<Outcome> {
+    let machine = scenario.machine.machine();
+    let description = Description {
+        name: "model".to_owned(),
+        version: String::new(),
+        machine,
+        capabilities: Capabilities::ALL,
+        grain: Grain::Win32,
+        absent: Vec::new(),
+    };
+    let mut lawful = Lawful::new(State::new(machine));
+    let outcome = run_steps(scenario, id, &mut lawful, &description, &mut |_, _| {});
+    let wrong = matches!(outcome.ending, Ending::Diverges(_) | Ending::Unreadable(_));
+    wrong.then_some(Outcome { self_check: true, ..outcome })
+}
+
+fn run_steps(
+    scenario: &Scenario,
+    id: &str,
+    callee: &mut dyn Callee,
+    description: &Description,
+    observe: Observe<'_>,
+) -> Outcome {
+    let state = State::new(shown_machine(scenario, description));
+    let mut case =
+        Case::new(callee, state, description, scenario.level, id.as_bytes()).observed_by(observe);
+    let flow = all_steps(&mut case, &scenario.steps);
+    let ending = match flow {
+        ControlFlow::Continue(()) => Ending::Agrees,
+        ControlFlow::Break(ending) => ending,
+    };
+    Outcome {
+        record: case.finish(word(&ending)),
+        self_check: false,
+        grain: description.grain,
+        missing: None,
+        steps: case.steps,
+        readings: case.readings.clone(),
+        coverage: case.coverage.clone(),
+        ending,
+    }
+}
+
+fn all_steps(case: &mut Case<'_>, steps: &[Step]) -> ControlFlow<Ending> {
+    let mut rest = steps;
+    while !rest.is_empty() {
+        let (group, behind) = rest.split_at(group_length(rest).max(1));
+        case.step_group(group)?;
+        rest = behind;
+    }
+    case.end()
+}
+
+/// The machine that the judge holds the subject to: the limits that the scenario asks for,
+/// or else the subject's own units without its limits, which are its own business.
+fn shown_machine(scenario: &Scenario, description: &Description) -> Machine {
+    Machine {
+        physical: scenario.machine.physical.or(description.machine.physical),
+        commit_limit: scenario.machine.commit_limit,
+        ..description.machine
+    }
+}
+
+/// Why a subject cannot run a scenario, and the capability that it lacks.
+fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option<String>)> {
+    let wanted = scenario.machine.machine();
+    let machine = &have.machine;
+    let units = wanted.page != machine.page || wanted.granularity != machine.granularity;
+    let asked = &scenario.machine;
+    let limits = asked.lowest.is_some_and(|it| it != machine.lowest)
+        || asked.highest.is_some_and(|it| it != machine.highest)
+        || asked.physical.is_some_and(|it| Some(it) != machine.physical)
+        || asked.commit_limit.is_some_and(|it| Some(it) != machine.commit_limit);
+    if units || limits {
+        return Some(("machine: its page, granularity or limits are others".to_owned(), None));
+    }
+    let missing = scenario.needs.missing_from(have.capabilities)?;
+    let why = have.absent.iter().find(|(capability, _)| *capability == missing);
+    let words = match why {
+        Some((_, why)) => format!("it has no {missing}: {why}"),
+        None => format!("it has no {missing}"),
+    };
+    Some((words, Some(missing.name().to_owned())))
+}
+
+pub(super) fn not_opened(error: OpenError) -> Ending {
+    match error {
+        OpenError::Unavailable(_) | OpenError::Machine(_) => Ending::Skipped(error.to_string()),
+        OpenError::Broken(how) => Ending::Broken(how),
+    }
+}
+
+/// Moves the places that a subject chooses: reserves room that the case knows nothing of.
+fn make_room(subject: &dyn Subject, attempt: u64) {
+    for _ in 0..attempt {
+        let call = Call::VirtualAlloc {
+            address: Address::NULL,
+            size: SPACER,
+            kind: AllocationType::RESERVE,
+            protect: Protection::NOACCESS,
+            critical: CriticalLevel::TASK,
+        };
+        // Whether it succeeds does not matter: it is only meant to move things.
+        let _ = subject.call(&call);
+    }
+}
