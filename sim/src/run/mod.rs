@@ -9,7 +9,9 @@
 //! * [`group`]: steps that overlap in time;
 //! * [`checkpoint`]: what is looked at beyond the answers: queries and contents;
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
-//! * [`random`]: a case that a generator makes up as it goes;
+//! * [`generated`]: a case that a generator makes up as it goes;
+//! * [`needs`]: which capabilities a step asks for;
+//! * [`coverage`]: which rule decided how often;
 //! * [`digest`]: the record of a case that is equal on every machine.
 //!
 //! Deliberately not here: which backends there are, files, and reports.
@@ -20,9 +22,12 @@ pub mod checkpoint;
 pub mod coverage;
 pub mod digest;
 pub mod expect;
+pub mod generated;
 pub mod group;
+pub mod needs;
 pub mod scenario;
 
 pub use case::{Case, Ending, Finding};
 pub use coverage::Coverage;
+pub use generated::{Generated, run_generated};
 pub use scenario::{Outcome, run_scenario};
