@@ -18,8 +18,8 @@ use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
-use crate::run::expect::{describe, notified_fits, outcome_fits};
 use crate::view::{Binding, View};
+use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 
 /// What was found when a case ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
