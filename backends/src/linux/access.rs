@@ -11,19 +11,42 @@
 //!
 //! Deliberately not here: splitting of long accesses, which the dispatcher does.
 
+use std::fmt::Display;
 use std::ops::Range;
-use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
+use std::sync::{OnceLock, PoisonError};
 
 use hostmem_interface::{AccessKind, Address, ExecuteError, Fault, MemoryAccess, NtStatus};
 
 use super::ledger::{Ledger, PAGE};
 use super::manager::{LinuxManager, Space};
+use super::mapping::{Arena, GRANULE, Prot};
 use super::mapping_budget::Purpose;
 use super::touch::{RawFault, Touch};
 
 /// The only code that is ever run: `ret`.
 const RETURN: u8 = 0xC3;
+
+/// Whether code can be run in memory that was written, found out by doing it once: hardened
+/// kernels refuse such mappings.
+///
+/// # Errors
+/// The reason, as a sentence.
+pub(super) fn probe_execution() -> Result<(), String> {
+    static ANSWER: OnceLock<Result<(), String>> = OnceLock::new();
+    ANSWER.get_or_init(|| try_execution(Touch::arm()?)).clone()
+}
+
+fn try_execution(touch: Touch) -> Result<(), String> {
+    let refused = |what, why: &dyn Display| format!("running code: {what}: {why}");
+    let arena = Arena::open(GRANULE, GRANULE).map_err(|why| refused("mmap", &why))?;
+    let at = arena.range().start;
+    arena.protect(at..at + PAGE, Prot::ALL).map_err(|why| refused("mprotect", &why))?;
+    // SAFETY: memory of this function's own.
+    unsafe { touch.write(at, &[RETURN]) }.map_err(|why| refused("write", &why))?;
+    // SAFETY: the code is a lone return.
+    unsafe { touch.execute(at) }.map_err(|why| refused("call", &why))
+}
 
 impl MemoryAccess for LinuxManager {
     fn read(&self, address: Address, into: &mut [u8]) -> Result<(), Fault> {

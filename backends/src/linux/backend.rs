@@ -12,7 +12,9 @@ use hostmem_interface::{
     Backend, Capabilities, Capability, Description, Grain, InProcess, Machine, OpenError, Subject,
 };
 
+use super::access;
 use super::commit_charge::CommitCharge;
+use super::kernel_view;
 use super::ledger::Ledger;
 use super::malloc::Heaps;
 use super::manager::{LinuxManager, Space};
@@ -20,6 +22,7 @@ use super::mapping::Arena;
 use super::mapping_budget::MappingBudget;
 use super::memory_load;
 use super::notices::Notices;
+use super::pressure;
 use super::touch::Touch;
 use super::watch;
 
@@ -47,11 +50,20 @@ pub struct LinuxOptions {
     pub commit_limit: Option<u64>,
     /// Mappings that the process may have; by default the kernel's `vm.max_map_count`.
     pub mapping_limit: Option<u64>,
+    /// Whether memory pressure is listened to. Not by default: the notices of a real machine
+    /// come when they come, and a run should be the same each time.
+    pub notifies: bool,
 }
 
 impl Default for LinuxOptions {
     fn default() -> Self {
-        Self { arena: 16 << 40, smallest_arena: 1 << 30, commit_limit: None, mapping_limit: None }
+        Self {
+            arena: 16 << 40,
+            smallest_arena: 1 << 30,
+            commit_limit: None,
+            mapping_limit: None,
+            notifies: false,
+        }
     }
 }
 
@@ -74,7 +86,10 @@ impl LinuxBackend {
     /// Why there is none.
     pub fn manager(&self, machine: &Machine) -> Result<LinuxManager, OpenError> {
         let options = self.options;
-        let description = describe(machine, options.commit_limit)?;
+        let description = describe(machine, &options)?;
+        kernel_view::mappings(&(0..1)).map_err(|error| {
+            OpenError::Unavailable(format!("/proc/self/maps cannot be read: {error}"))
+        })?;
         let arena = Arena::open(options.arena, options.smallest_arena).map_err(|error| {
             let wanted = options.smallest_arena >> 20;
             OpenError::Unavailable(format!("no {wanted} MiB of address space: {error}"))
@@ -82,6 +97,7 @@ impl LinuxBackend {
         let limit = description.machine.commit_limit.unwrap_or(u64::MAX);
         let commit = Arc::new(CommitCharge::new(limit));
         let budget = MappingBudget::new(options.mapping_limit);
+        let notifies = description.capabilities.has(Capability::Notifications);
         let ledger = Ledger::new(arena.range());
         Ok(LinuxManager {
             touch: Touch::arm().ok(),
@@ -92,7 +108,7 @@ impl LinuxBackend {
             overdue: AtomicBool::new(false),
             heaps: Arc::new(Heaps::new(Arc::clone(&commit), budget)),
             commit,
-            notices: Mutex::new(Notices::default()),
+            notices: Notices::new(notifies),
             arena,
         })
     }
@@ -108,12 +124,12 @@ impl Backend for LinuxBackend {
     }
 }
 
-fn describe(asked: &Machine, commit_limit: Option<u64>) -> Result<Description, OpenError> {
+fn describe(asked: &Machine, options: &LinuxOptions) -> Result<Description, OpenError> {
     let physical = memory_load::physical();
     let known = physical.clone().ok();
     let machine = Machine {
         physical: known,
-        commit_limit: asked.commit_limit.or(commit_limit).or(known),
+        commit_limit: asked.commit_limit.or(options.commit_limit).or(known),
         ..Machine::WINDOWS_X64
     };
     let shown = Machine { physical: asked.physical.and(known), commit_limit: None, ..machine };
@@ -127,15 +143,15 @@ fn describe(asked: &Machine, commit_limit: Option<u64>) -> Result<Description, O
         Err(reason) => absent.push((capability, reason)),
     };
     let touch = Touch::arm().map(drop);
-    for capability in
-        [Capability::Contents, Capability::Faults, Capability::Execute, Capability::GuardPages]
-    {
+    for capability in [Capability::Contents, Capability::Faults, Capability::GuardPages] {
         judge(capability, touch.clone());
     }
+    judge(Capability::Execute, access::probe_execution());
     judge(Capability::WriteWatch, watch::probe());
     judge(Capability::MemoryLoad, physical.map(drop));
     judge(Capability::MemoryLoadControl, Err("this is a real machine".to_owned()));
-    judge(Capability::Notifications, Err("memory pressure is not listened to yet".to_owned()));
+    let deaf = || Err("memory pressure is not listened to".to_owned());
+    judge(Capability::Notifications, if options.notifies { pressure::probe() } else { deaf() });
     Ok(Description {
         name: "linux".to_owned(),
         version: release(),

@@ -42,7 +42,7 @@ pub struct LinuxManager {
     /// Some emptied range could not be made inaccessible: the ledger judges before accesses.
     pub(super) overdue: AtomicBool,
     pub(super) heaps: Arc<Heaps>,
-    pub(super) notices: Mutex<Notices>,
+    pub(super) notices: Notices,
     /// Last, so that it is unmapped after everything that knows its addresses.
     pub(super) arena: Arena,
 }
@@ -63,10 +63,6 @@ impl LinuxManager {
     /// Whether write watch works here.
     pub(super) fn can_watch(&self) -> bool {
         self.description.capabilities.has(Capability::WriteWatch)
-    }
-
-    fn notices(&self) -> MutexGuard<'_, Notices> {
-        self.notices.lock().expect("no notice panics")
     }
 }
 
@@ -118,8 +114,7 @@ impl HostMemoryManager for LinuxManager {
         &self,
         callback: Arc<dyn MemoryNotificationCallback>,
     ) -> Result<(), Refusal> {
-        self.notices().register(callback);
-        Ok(())
+        self.notices.register(callback)
     }
 
     fn needs_virtual_address_space(&self, _: Address, _: u64) -> Result<(), Refusal> {
@@ -128,12 +123,12 @@ impl HostMemoryManager for LinuxManager {
     }
 
     fn acquired_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
-        self.notices().acquired(address.0, size);
+        self.notices.acquired(address.0, size);
         Ok(())
     }
 
     fn released_virtual_address_space(&self, address: Address) -> Result<(), Refusal> {
-        self.notices().released(address.0);
+        self.notices.released(address.0);
         Ok(())
     }
 }

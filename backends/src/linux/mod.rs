@@ -7,15 +7,16 @@
 //!
 //! Map, from the outside in:
 //!
-//! * [`backend`]: [`LinuxBackend`] opens a [`LinuxManager`] for each case;
-//! * [`manager`]: [`LinuxManager`], the interface's traits, each method handed to its file;
-//! * [`alloc`], [`free`], [`protect`], [`query`], [`write_watch`], [`malloc`], [`notices`]:
+//! * `backend`: [`LinuxBackend`] opens a [`LinuxManager`] for each case;
+//! * `manager`: [`LinuxManager`], the interface's traits, each method handed to its file;
+//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`, `notices`:
 //!   the calls, checks in documented order and the change last;
-//! * [`access`]: reads, writes and execution, and what a fault means;
-//! * [`checkpoint`]: the kernel's view against the ledger;
-//! * [`ledger`], [`protection`]: what was promised; [`commit_charge`], [`mapping_budget`]: how
+//! * `access`: reads, writes and execution, and what a fault means;
+//! * `checkpoint`: the kernel's view against the ledger;
+//! * `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
 //!   much more may be;
-//! * [`mapping`], [`touch`], [`watch`], [`kernel_view`], [`memory_load`]: the kernel.
+//! * `mapping`, `touch`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
+//!   kernel.
 //!
 //! Deliberately not here: the law that judges this backend. It was written from the same
 //! rules by somebody else, and this crate cannot import it.
@@ -34,6 +35,7 @@ mod mapping;
 mod mapping_budget;
 mod memory_load;
 mod notices;
+mod pressure;
 mod protect;
 mod protection;
 mod query;

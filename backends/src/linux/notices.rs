@@ -1,41 +1,101 @@
-//! What the runtime tells the manager: its callback, and the ranges that it maps by itself.
+//! What the runtime tells the manager: its callbacks, and the ranges that it maps by itself.
 //!
 //! Deliberately not here: a use for the ranges. They lie outside the arena by construction.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hostmem_interface::MemoryNotificationCallback;
+use hostmem_interface::{MemoryAvailable, MemoryNotificationCallback, Refusal, Win32Error};
 
-/// The notices taken so far.
-#[derive(Default)]
+use super::manager::refuse;
+use super::pressure::Listener;
+
+/// The notices of one manager.
 pub(super) struct Notices {
-    /// Kept for as long as the manager lives, as the interface demands.
-    callbacks: Vec<Arc<dyn MemoryNotificationCallback>>,
+    /// Whether memory pressure is listened to once there is somebody to tell.
+    listens: bool,
+    /// Shared with the listener; kept for as long as the manager lives, as the interface says.
+    callbacks: Arc<Mutex<Callbacks>>,
+    listener: Mutex<Option<Listener>>,
     /// Foreign mappings by base; a size of zero is unknown.
-    foreign: BTreeMap<u64, u64>,
+    foreign: Mutex<BTreeMap<u64, u64>>,
 }
+
+type Callbacks = Vec<Arc<dyn MemoryNotificationCallback>>;
 
 impl fmt::Debug for Notices {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Notices")
-            .field("callbacks", &self.callbacks.len())
-            .field("foreign", &self.foreign)
-            .finish()
+        f.debug_struct("Notices").field("foreign", &self.foreign).finish_non_exhaustive()
     }
 }
 
 impl Notices {
-    pub(super) fn register(&mut self, callback: Arc<dyn MemoryNotificationCallback>) {
-        self.callbacks.push(callback);
+    pub(super) fn new(listens: bool) -> Self {
+        Self {
+            listens,
+            callbacks: Arc::default(),
+            listener: Mutex::default(),
+            foreign: Mutex::default(),
+        }
     }
 
-    pub(super) fn acquired(&mut self, at: u64, size: u64) {
-        self.foreign.insert(at, size);
+    pub(super) fn register(
+        &self,
+        callback: Arc<dyn MemoryNotificationCallback>,
+    ) -> Result<(), Refusal> {
+        let mut listener = lock(&self.listener);
+        if self.listens && listener.is_none() {
+            let callbacks = Arc::clone(&self.callbacks);
+            let started = Listener::start(move |available| tell(&callbacks, available));
+            // The machine could listen when it was asked: it lacks descriptors or threads now.
+            let lacking = |_| refuse(Win32Error::ERROR_NOT_ENOUGH_MEMORY);
+            *listener = Some(started.map_err(lacking)?);
+        }
+        lock(&self.callbacks).push(callback);
+        Ok(())
     }
 
-    pub(super) fn released(&mut self, at: u64) {
-        self.foreign.remove(&at);
+    pub(super) fn acquired(&self, at: u64, size: u64) {
+        lock(&self.foreign).insert(at, size);
+    }
+
+    pub(super) fn released(&self, at: u64) {
+        lock(&self.foreign).remove(&at);
+    }
+}
+
+/// Tells everybody, with the lock released: a callback may call the manager.
+fn tell(callbacks: &Mutex<Callbacks>, available: MemoryAvailable) {
+    let all = lock(callbacks).clone();
+    all.iter().for_each(|callback| callback.on_memory_notification(available));
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Default)]
+    struct Heard(Mutex<Vec<MemoryAvailable>>);
+
+    impl MemoryNotificationCallback for Heard {
+        fn on_memory_notification(&self, available: MemoryAvailable) {
+            lock(&self.0).push(available);
+        }
+    }
+
+    #[test]
+    fn every_registered_callback_is_told() {
+        let notices = Notices::new(false);
+        let (one, two) = (Arc::new(Heard::default()), Arc::new(Heard::default()));
+        notices.register(one.clone()).unwrap();
+        notices.register(two.clone()).unwrap();
+        tell(&notices.callbacks, MemoryAvailable::LOW);
+        assert_eq!(*lock(&one.0), [MemoryAvailable::LOW]);
+        assert_eq!(*lock(&two.0), [MemoryAvailable::LOW]);
     }
 }

@@ -1,5 +1,8 @@
 //! `VirtualProtect`: checks in the order of VP-01 to VP-11, then one change.
 //!
+//! Windows never refuses a change for want of means. Here the process may be out of mappings to
+//! split; that is told as out of memory, long after growth is refused.
+//!
 //! Deliberately not here: what `*pflOldProtect` holds after a failure (VP-14). It is not
 //! written then.
 

@@ -8,18 +8,18 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Level, Name, Place, Step, SymbolicCall};
 use hostmem_interface::{
-    Address, Breakage, Call, CriticalLevel, Description, Hresult, MallocId, MemoryAvailable,
-    Outcome, Refusal, Reply, Value,
+    Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description, Hresult,
+    MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
 };
-use hostmem_model::verdict::Verdict;
+use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, RuleId, State};
 
 use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
-use crate::run::expect::{describe, notified_fits, outcome_fits};
 use crate::view::{Binding, View};
+use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 
 /// What was found when a case ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,6 +83,8 @@ pub struct Case<'a> {
     pub(super) judge: Judge,
     pub(super) subject: Description,
     pub(super) bound: Vec<Option<Binding>>,
+    shown: Vec<Binding>,
+    generated: bool,
     heaps: Vec<Option<MallocId>>,
     injections: Vec<Injection>,
     pub(super) checkpoints: Checkpoints,
@@ -117,6 +119,8 @@ impl<'a> Case<'a> {
             judge: Judge::new(state, subject),
             subject: subject.clone(),
             bound: Vec::new(),
+            shown: Vec::new(),
+            generated: false,
             heaps: Vec::new(),
             injections: Vec::new(),
             checkpoints: Checkpoints::default(),
@@ -136,6 +140,36 @@ impl<'a> Case<'a> {
         self
     }
 
+    /// The steps are made up as they go: a refusal of one that binds a name does not end the
+    /// case, because no later step was written to use it.
+    #[must_use]
+    pub const fn generated(mut self) -> Self {
+        self.generated = true;
+        self
+    }
+
+    /// Whether the subject cannot do a step: it lacks what the step needs, or the step would
+    /// fault and its faults are not reported.
+    pub(super) fn is_beyond(&self, step: &Step, needs: Capabilities) -> bool {
+        let have = self.subject.capabilities;
+        if needs.missing_from(have).is_some() {
+            return true;
+        }
+        if have.has(Capability::Faults) || !needs.has(Capability::Contents) {
+            return false;
+        }
+        let Action::Call(call) = &step.action else { return false };
+        let ControlFlow::Continue(call) = self.resolve(call) else { return true };
+        let verdict = self.judge.decide(&call);
+        verdict
+            .readings()
+            .any(|reading| matches!(reading.answer, Answer::Fault(_) | Answer::FaultIn(..)))
+    }
+
+    pub(super) const fn is_generated(&self) -> bool {
+        self.generated
+    }
+
     /// The record of a case that ended with `word`.
     #[must_use]
     pub fn finish(&self, word: &str) -> [u8; 32] {
@@ -144,10 +178,8 @@ impl<'a> Case<'a> {
 
     /// What a generator may see.
     #[must_use]
-    pub fn with_view<T>(&self, look: impl FnOnce(&View<'_>) -> T) -> T {
-        let bound: Vec<Binding> =
-            self.bound.iter().map(|binding| binding.unwrap_or(Binding::Malloc)).collect();
-        look(&View { state: &self.judge.state, bound: &bound })
+    pub fn view(&self) -> View<'_> {
+        View { state: &self.judge.state, bound: &self.shown }
     }
 
     /// Carries out one step that overlaps no other.
@@ -326,7 +358,7 @@ impl<'a> Case<'a> {
         }
         match &step.expect {
             Some(_) => self.compare(step, answered),
-            None if step.bind.is_some() && !answered.outcome.is_done() => {
+            None if step.bind.is_some() && !answered.outcome.is_done() && !self.generated => {
                 let why = format!("step {} refused", self.steps);
                 ControlFlow::Break(Ending::Skipped(why))
             }
@@ -375,6 +407,7 @@ impl<'a> Case<'a> {
                 self.set(name, Some(Binding::Range { base: *base, size, malloc }), None);
             }
             Some(Value::Malloc(id)) => self.set(name, Some(Binding::Malloc), Some(*id)),
+            _ if self.generated => {}
             _ => self.set(name, None, None),
         }
     }
@@ -384,12 +417,14 @@ impl<'a> Case<'a> {
         if self.bound.len() <= at {
             self.bound.resize(at + 1, None);
             self.heaps.resize(at + 1, None);
+            self.shown.resize(at + 1, Binding::Malloc);
         }
         if let Some(Binding::Range { base, .. }) = binding {
             self.record.bound(name.0, base);
         }
         self.bound[at] = binding;
         self.heaps[at] = heap;
+        self.shown[at] = binding.unwrap_or(Binding::Malloc);
     }
 }
 

@@ -5,11 +5,12 @@
 //! * [`callee`]: who is called: a subject on its threads, or the model itself when a file is
 //!   held against the law;
 //! * [`case`]: the state of a running case, and what one step does;
-//! * [`expect`]: an expectation compared with an outcome;
 //! * [`group`]: steps that overlap in time;
 //! * [`checkpoint`]: what is looked at beyond the answers: queries and contents;
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
-//! * [`random`]: a case that a generator makes up as it goes;
+//! * [`generated`]: a case that a generator makes up as it goes;
+//! * [`needs`]: which capabilities a step asks for;
+//! * [`coverage`]: which rule decided how often;
 //! * [`digest`]: the record of a case that is equal on every machine.
 //!
 //! Deliberately not here: which backends there are, files, and reports.
@@ -19,10 +20,12 @@ pub mod case;
 pub mod checkpoint;
 pub mod coverage;
 pub mod digest;
-pub mod expect;
+pub mod generated;
 pub mod group;
+pub mod needs;
 pub mod scenario;
 
 pub use case::{Case, Ending, Finding};
 pub use coverage::Coverage;
+pub use generated::{Generated, run_generated};
 pub use scenario::{Outcome, run_scenario};

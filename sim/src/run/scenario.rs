@@ -32,6 +32,8 @@ pub struct Outcome {
     pub self_check: bool,
     /// How the subject says no.
     pub grain: Grain,
+    /// The capability or backend for lack of which it was skipped.
+    pub missing: Option<String>,
     /// How many steps were carried out; the last one is where it ended.
     pub steps: usize,
     /// The rules whose reading was taken among several.
@@ -44,12 +46,13 @@ pub struct Outcome {
 
 impl Outcome {
     /// An ending before any step.
-    fn before(ending: Ending, grain: Grain, id: &str) -> Self {
+    pub(super) fn before(ending: Ending, grain: Grain, id: &str) -> Self {
         let record = crate::run::digest::Record::new(id.as_bytes()).finish(word(&ending));
         Self {
             ending,
             self_check: false,
             grain,
+            missing: None,
             steps: 0,
             readings: Vec::new(),
             coverage: Coverage::default(),
@@ -90,8 +93,9 @@ pub fn run_scenario(
             Err(error) => return Outcome::before(not_opened(error), Grain::Win32, id),
         };
         let description = subject.description();
-        if let Some(why) = unsuitable(scenario, description) {
-            return Outcome::before(Ending::Skipped(why), description.grain, id);
+        if let Some((why, missing)) = unsuitable(scenario, description) {
+            let skipped = Outcome::before(Ending::Skipped(why), description.grain, id);
+            return Outcome { missing, ..skipped };
         }
         make_room(&*subject, attempt);
         let outcome =
@@ -142,6 +146,7 @@ fn run_steps(
         record: case.finish(word(&ending)),
         self_check: false,
         grain: description.grain,
+        missing: None,
         steps: case.steps,
         readings: case.readings.clone(),
         coverage: case.coverage.clone(),
@@ -169,28 +174,29 @@ fn shown_machine(scenario: &Scenario, description: &Description) -> Machine {
     }
 }
 
-/// Why a subject cannot run a scenario.
-fn unsuitable(scenario: &Scenario, description: &Description) -> Option<String> {
+/// Why a subject cannot run a scenario, and the capability that it lacks.
+fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option<String>)> {
     let wanted = scenario.machine.machine();
-    let have = &description.machine;
-    let units = wanted.page != have.page || wanted.granularity != have.granularity;
+    let machine = &have.machine;
+    let units = wanted.page != machine.page || wanted.granularity != machine.granularity;
     let asked = &scenario.machine;
-    let limits = asked.lowest.is_some_and(|it| it != have.lowest)
-        || asked.highest.is_some_and(|it| it != have.highest)
-        || asked.physical.is_some_and(|it| Some(it) != have.physical)
-        || asked.commit_limit.is_some_and(|it| Some(it) != have.commit_limit);
+    let limits = asked.lowest.is_some_and(|it| it != machine.lowest)
+        || asked.highest.is_some_and(|it| it != machine.highest)
+        || asked.physical.is_some_and(|it| Some(it) != machine.physical)
+        || asked.commit_limit.is_some_and(|it| Some(it) != machine.commit_limit);
     if units || limits {
-        return Some("machine: its page, granularity or limits are others".to_owned());
+        return Some(("machine: its page, granularity or limits are others".to_owned(), None));
     }
-    let missing = scenario.needs.missing_from(description.capabilities)?;
-    let why = description.absent.iter().find(|(capability, _)| *capability == missing);
-    Some(match why {
+    let missing = scenario.needs.missing_from(have.capabilities)?;
+    let why = have.absent.iter().find(|(capability, _)| *capability == missing);
+    let words = match why {
         Some((_, why)) => format!("it has no {missing}: {why}"),
         None => format!("it has no {missing}"),
-    })
+    };
+    Some((words, Some(missing.name().to_owned())))
 }
 
-fn not_opened(error: OpenError) -> Ending {
+pub(super) fn not_opened(error: OpenError) -> Ending {
     match error {
         OpenError::Unavailable(_) | OpenError::Machine(_) => Ending::Skipped(error.to_string()),
         OpenError::Broken(how) => Ending::Broken(how),

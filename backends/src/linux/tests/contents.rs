@@ -1,3 +1,5 @@
+//! What committed memory holds, and when it loses it.
+
 use super::*;
 
 #[test]

@@ -1,3 +1,5 @@
+//! Faults, guard pages and execution, on one thread and on many.
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
@@ -122,5 +124,50 @@ fn threads_reserve_commit_fault_and_free_side_by_side() {
             });
         }
     });
+    case.check();
+}
+
+/// A small generator of numbers, a stream for each thread.
+fn numbers(seed: u64) -> impl FnMut(u64) -> u64 {
+    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
+    move |below| {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state % below
+    }
+}
+
+#[test]
+fn threads_that_disturb_each_other_in_one_reservation_leave_both_views_equal() {
+    let case = Case::new();
+    let at = case.alloc(0, 0x10000, RESERVE, RW).unwrap();
+    thread::scope(|scope| {
+        for thread in 1..=6 {
+            let case = &case;
+            scope.spawn(move || {
+                let mut next = numbers(thread);
+                for _ in 0..3000 {
+                    let page = at + next(16) * PAGE;
+                    let size = (1 + next(4)) * PAGE;
+                    let size = size.min(at + 0x10000 - page);
+                    let protect = Protection(
+                        [1, 2, 4, 0x20, 0x40, 0x104, 0x140][usize::try_from(next(7)).unwrap()],
+                    );
+                    match next(7) {
+                        0 => drop(case.alloc(page, size, COMMIT, protect)),
+                        1 => drop(case.free(page, size, FreeType::DECOMMIT)),
+                        2 => drop(case.protect(page, size, protect)),
+                        3 => drop(case.0.execute(Address(page))),
+                        4 => drop(case.0.write(Address(page + PAGE - 4), &[0xC3; 8])),
+                        5 => drop(case.write(page, 0xC3)),
+                        _ => drop(case.read(page)),
+                    }
+                }
+            });
+        }
+    });
+    case.check();
+    case.release(at);
     case.check();
 }

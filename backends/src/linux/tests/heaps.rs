@@ -1,3 +1,5 @@
+//! The heaps of `CreateMalloc`.
+
 use std::sync::Arc;
 use std::thread;
 

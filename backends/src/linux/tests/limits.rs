@@ -1,3 +1,5 @@
+//! What runs out: commit, mappings, address space; and what the backend says it is.
+
 use std::sync::{Mutex, PoisonError};
 
 use super::*;
@@ -87,4 +89,38 @@ fn more_address_space_than_there_is_is_out_of_memory() {
     for (size, expected) in [(1 << 46, 8), (2 << 30, 8), (1 << 47, 87), (u64::MAX, 87), (0, 87)] {
         assert_eq!(error(case.alloc(0, size, RESERVE, RW).unwrap_err()), expected, "{size:#x}");
     }
+}
+
+#[test]
+fn a_machine_that_this_one_is_not_is_refused() {
+    use hostmem_interface::{Backend, OpenError};
+    let open = |machine: Machine| LinuxBackend::default().open(&machine).map(drop);
+    for machine in [
+        Machine { page: 0x4000, ..Machine::WINDOWS_X64 },
+        Machine { granularity: 0x1000, ..Machine::WINDOWS_X64 },
+        Machine { lowest: 0x1000, ..Machine::WINDOWS_X64 },
+        Machine { highest: 0x7FFE_FFFF, ..Machine::WINDOWS_X64 },
+        Machine { physical: Some(1 << 20), ..Machine::WINDOWS_X64 },
+    ] {
+        assert!(matches!(open(machine), Err(OpenError::Machine(_))), "{machine:?}");
+    }
+    let limited = Machine { commit_limit: Some(1 << 20), ..Machine::WINDOWS_X64 };
+    let manager = LinuxBackend::default().manager(&limited).unwrap();
+    assert_eq!(manager.description().machine.commit_limit, Some(1 << 20));
+    assert!(manager.description().machine.physical.is_some());
+}
+
+#[test]
+fn an_absent_capability_has_its_reason() {
+    use hostmem_interface::Capability;
+    let case = Case::new();
+    let description = case.0.description();
+    for (_, capability) in Capability::ALL {
+        let reasons = description.absent.iter().filter(|(absent, _)| *absent == capability);
+        let absent = reasons.filter(|(_, reason)| !reason.is_empty()).count();
+        assert_eq!(absent, usize::from(!description.capabilities.has(capability)));
+    }
+    let listening = Case::with(LinuxOptions { notifies: true, ..LinuxOptions::default() });
+    let answer = listening.0.description().capabilities.has(Capability::Notifications);
+    assert_eq!(answer, crate::linux::pressure::probe().is_ok());
 }

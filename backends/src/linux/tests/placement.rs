@@ -1,3 +1,5 @@
+//! Where reservations go, how they are rounded, and what queries say.
+
 use hostmem_interface::RegionState;
 
 use super::*;

@@ -1,3 +1,5 @@
+//! Foreign addresses, and a ledger that is lied to.
+
 use hostmem_interface::ExecuteError;
 
 use super::*;

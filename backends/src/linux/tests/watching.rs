@@ -1,3 +1,5 @@
+//! Write watch through the manager.
+
 use hostmem_interface::{WatchFlags, WatchPointers, WriteWatch};
 
 use super::*;

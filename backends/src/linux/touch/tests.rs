@@ -1,3 +1,5 @@
+//! Every stub, every kind of fault, and many threads at once.
+
 use std::thread;
 
 use super::*;

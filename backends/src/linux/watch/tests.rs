@@ -1,3 +1,5 @@
+//! The kernel's record of writes, without the manager. Skipped where the kernel has none.
+
 use std::fs::File;
 use std::io::Read;
 

@@ -1,0 +1,58 @@
+from dsl import *
+MR='Win32 VirtualAlloc, MEM_RESET'
+def rst(a,n,p='NA',e='at',**kw): return A(a,n,'RESET',p,e,**kw)
+either=lambda n,b:{'bytes':[f'{b:02x}'*n,'00'*n]}
+file('reset/addresses-below-64k-are-refused','MEM_RESET below 64 KiB is refused as malformed','VA-03',RT+'NtAllocateVirtualMemory',[s for s in case('low-64k-hints') if s['type']=='MEM_RESET']+[rst('1',1,e=87),rst('0xffff',0x1000,e=87)])
+file('reset/size-zero-is-refused','MEM_RESET of no bytes is refused','VA-08',WINE+'test_VirtualAlloc',[s for s in case('zero-size-with-address') if s.get('type') in(None,'MEM_RESET')]+[A(None,0x1000,'RC','RW',bind='p'),rst('p',0,e=87),rst('p+0x10',0,e=87),rel()])
+file('reset/reset-stands-alone','MEM_RESET together with any other type is refused and changes nothing','VA-40 SM-04',MR,
+ [A(None,0x1000,'RC','RW',bind='p'),W('p','01020304')]+[A('p',0x1000,'MEM_RESET|'+t,'RW',87) for t in ('MEM_COMMIT','MEM_RESERVE','MEM_TOP_DOWN','MEM_RESET_UNDO','MEM_RESERVE|MEM_COMMIT','MEM_WRITE_WATCH')]+[R('p',4,'01020304'),Q('p',com('p','p','RW',0x1000)),rel()])
+file('reset/protection-must-be-well-formed','MEM_RESET ignores its protection, which must be well formed all the same','VA-41 VA-04 SM-04',MR,
+ [A(None,0x1000,'RC','RW',bind='p'),W('p','01020304')]+[rst('p',0x1000,p,87) for p in (0,3,0x30,0x14,'NA|G','G')]+[R('p',4,'01020304'),rst('p',0x1000,'XR'),Q('p',com('p','p','RW',0x1000)),rel()])
+file('reset/committed-page-keeps-state-and-protection','MEM_RESET of a committed page keeps its state and protection, of a reserved one leaves it reserved, and past the end it is refused','VA-42 VA-42b VA-42d VA-42e',WINE+'test_VirtualAlloc',case('va-mem-reset'),level='must')
+file('reset/whole-pages-are-reset','MEM_RESET of whole committed pages succeeds and leaves state, protection and the other pages alone','VA-42',WINE+'test_VirtualAlloc',
+ [A(None,0x4000,'RC','RW',bind='p'),Fill('p',0x4000,0x44),P('p+0x2000',0x1000,'RO','RW'),rst('p+0x1000',0x2000,e={'address':'p+0x1000'}),Q('p',com('p','p','RW',0x2000)),Q('p+0x2000',com('p+0x2000','p','RW',0x1000,'RO')),R('p',0x1000,0x44),R('p+0x3000',0x1000,0x44),R('p+0x1000',8,either(8,0x44)),R('p+0x2ff8',8,either(8,0x44)),rel()])
+file('reset/reserved-pages-stay-reserved','MEM_RESET of reserved pages may succeed or be refused, and the pages stay reserved','VA-42b','Wine 8.0 asserts success, a test on Windows saw 487: both permitted',
+ [A(None,0x4000,'R','RW',bind='p'),rst('p',0x1000,e=None),Q('p',res('p','p','RW',0x4000)),rst('p',0x4000,e=None),Q('p',res('p','p','RW',0x4000)),A('p+0x1000',0x1000,'C','RW',{'address':'p+0x1000'}),Fill('p+0x1000',0x1000,0x66),rst('p',0x4000,e=None),Q('p',res('p','p','RW',0x1000)),Q('p+0x1000',com('p+0x1000','p','RW',0x1000)),Q('p+0x2000',res('p+0x2000','p','RW',0x2000)),R('p+0x1000',4,either(4,0x66)),rel()])
+file('reset/unaligned-range-changes-no-state','MEM_RESET of a range that is not page aligned may succeed or be refused, and no page changes its state','VA-42c','a test on Windows saw 487 for one byte; documentation is silent: both permitted',
+ [A(None,0x3000,'RC','RW',bind='p'),Fill('p',0x3000,0x21),rst('p+0x800',0x1000,e=None),Q('p',com('p','p','RW',0x3000)),rst('p+0x1000',1,e=None),rst('p+0x1fff',2,e=None),Q('p',com('p','p','RW',0x3000)),R('p',4,either(4,0x21)),R('p+0x1000',4,either(4,0x21)),A(None,0x1000,'R','RW',bind='q'),rst('q+0x10',1,e=None),Q('q',res('q','q','RW',0x1000)),rel('p'),rel('q')])
+file('reset/free-memory-and-past-the-end-are-refused','MEM_RESET of free memory, or of a range that leaves its allocation, is refused','VA-42d SM-03',WINE+'test_VirtualAlloc',
+ [Hole(0x30000),rst('h',0x1000,e=487),A('h',0x10000,'RC','RW','at'),A('h+0x10000',0x10000,'RC','RW','at'),Fill('h',0x20000,0x13),rst('h+0x20000',0x1000,e=487),rst('h+0xf000',0x2000,e=487),rst('h+0x1f000',0x2000,e=487),R('h',0x20000,0x13),rel('h'),rst('h',0x1000,e=487),rel('h+0x10000')])
+file('reset/first-write-settles-a-page','After MEM_RESET a page reads as it was or as zero, and what is written afterwards stays','VA-42e','Win32 VirtualAlloc, MEM_RESET ("no longer of interest")',
+ [A(None,0x2000,'RC','RW',bind='p'),Fill('p',0x2000,0x71),rst('p',0x2000),W('p+0x10','deadbeef'),R('p+0x10',4,'deadbeef'),R('p',8,either(8,0x71)),R('p+0xff8',8,either(8,0x71)),R('p+0x10',4,'deadbeef'),R('p+0x1000',8,either(8,0x71)),Fill('p+0x1000',0x1000,0x72),R('p+0x1000',0x1000,0x72),rel()])
+file('reset/zero-page-stays-zero','A page that was all zero reads as zero after MEM_RESET','VA-42e VA-42','Win32 VirtualAlloc, MEM_RESET',[A(None,0x2000,'RC','RW',bind='p'),rst('p',0x2000),R('p',0x2000,0),Fill('p',0x1000,0),rst('p',0x1000),R('p',0x1000,0),rel()],level='should')
+file('reset/decommit-makes-a-reset-page-zero','Decommit and commit make a page zero, reset or not','VA-42e ZF-01','Win32 VirtualAlloc, VirtualFree',[A(None,0x1000,'RC','RW',bind='p'),Fill('p',0x1000,0x81),rst('p',0x1000),R('p',4,either(4,0x81)),dec('p',0x1000),A('p',0x1000,'C','RW','at'),R('p',0x1000,0),rel()])
+file('reset/reset-does-not-mark','MEM_RESET of a watched page does not change which pages a program wrote','VA-42 WW-09','Win32 GetWriteWatch, "written to"',[A(None,0x2000,'RCW','RW',bind='p'),Fill('p',0x1000,0x11),GW('p',0x2000,['p'],flags=RESETF),rst('p',0x1000),Q('p',com('p','p','RW',0x2000)),rel()])
+file('reset/undo-keeps-contents','MEM_RESET_UNDO stands alone, and its success means that the contents are intact','VA-43 VA-42','Win32 VirtualAlloc, MEM_RESET_UNDO (Windows 8 and later)',case('mem-reset-undo')[:-1]+[R('p',0x2000,90),rel()])
+file('reset/undo-stands-alone','MEM_RESET_UNDO together with any other type is refused','VA-43 SM-04','Win32 VirtualAlloc, MEM_RESET_UNDO',[A(None,0x1000,'RC','RW',bind='p'),W('p','aa')]+[A('p',0x1000,'MEM_RESET_UNDO|'+t,'RW',87) for t in ('MEM_COMMIT','MEM_RESERVE','MEM_RESERVE|MEM_COMMIT','MEM_TOP_DOWN')]+[R('p',1,'aa'),rel()])
+# access
+EX='Wine 8.0 ntdll tests, exception.c'
+AC=RI+'MiIsAccessAllowed; '+RT+'NtAllocateVirtualMemory, TestReadWrite'
+file('access/violation-tells-kind-and-exact-address','An access violation tells the kind of access and the exact address','AF-01 AF-03',EX+'; Win32 EXCEPTION_RECORD',
+ [Hole(0x10000),R('h+0x1234',1,av('read','h+0x1234')),W('h+0xabc','01',av('write','h+0xabc')),A('h',0x2000,'RC','NA','at')]+[R(off('h',o),n,av('read',off('h',o))) for o,n in ((0,1),(1,2),(0x7fc,4),(0xff8,8),(0x1fff,1))]+[W('h+0x1001','0102',av('write','h+0x1001')),rel('h')])
+file('access/code-runs-only-where-it-may','Code runs on executable pages only; elsewhere the violation is one of execution','AF-02',EX,case('fault-execute-nx'))
+st=[A(None,0x1000,'RC','RW',bind='p'),W('p','c3')]; cur='RW'
+for p in ('NA','RO','RW','X','XR','XRW'):
+    if p!=cur: st.append(P('p',0x1000,p,cur)); cur=p
+    st.append(X('p') if p[0]=='X' else X('p',av('execute','p')))
+file('access/table-of-execution','Of the six protections the three executable ones let code run','AF-02',EX,st+[rel()])
+st=[A(None,0x1000,'RC','RW',bind='p'),Fill('p',0x1000,0x5c)]; cur='RW'
+for p in ('NA','RO','RW','X','XR','XRW'):
+    if p!=cur: st.append(P('p',0x1000,p,cur)); cur=p
+    st.append(R('p+0x20',4,'5c5c5c5c') if p!='NA' else R('p+0x20',4,av('read','p+0x20')))
+    st.append(W('p+0x20','5c') if p in('RW','XRW') else W('p+0x20','5c',av('write','p+0x20')))
+file('access/table-of-reading-and-writing','Every protection but NOACCESS can be read, PAGE_EXECUTE included; only the READWRITE ones can be written','AF-03',AC,st+[rel()])
+file('access/reserved-and-free-memory-cannot-be-touched','Reserved and free memory can be neither read nor written nor executed','AF-01 AF-02 AF-03',EX,
+ [A(None,0x1000,'R','XRW',bind='p'),R('p',8,av('read','p')),W('p','00',av('write','p')),X('p',av('execute','p')),A('p',0x1000,'C','XRW','at'),W('p','c3'),X('p'),dec('p',0x1000),R('p',8,av('read','p')),W('p','00',av('write','p')),X('p',av('execute','p')),rel(),R('p',8,av('read','p')),W('p','00',av('write','p')),X('p',av('execute','p'))])
+file('access/straddling-access-faults-at-the-second-page','An access across two pages whose second faults reports the second page\'s base, and nothing of it shows','AF-04 AF-05','hardware; Wine 8.0 agrees',
+ [A(None,0x4000,'R','RW',bind='p'),A('p',0x1000,'C','RW','at'),W('p+0xff8','0102030405060708'),W('p+0xffc','ffffffffffffffff',av('write','p+0x1000')),R('p+0xff8',8,'0102030405060708'),R('p+0xfff',2,av('read','p+0x1000')),A('p+0x1000',0x1000,'C','RO',{'address':'p+0x1000'}),W('p+0xffe','ffffffff',av('write','p+0x1000')),R('p+0xffc',8,'0506070800000000'),rel()])
+file('access/straddling-access-faults-at-the-first-page','An access across two pages whose first faults reports its own address','AF-01 AF-05','hardware; Wine 8.0 agrees',[A(None,0x2000,'RC','RW',bind='p'),P('p',0x1000,'NA','RW'),W('p+0xffc','0102030405060708',av('write','p+0xffc')),R('p+0x1000',8,'0000000000000000'),rel()],drop=())
+file('access/long-access-is-done-page-by-page','A long access is done page by page: what lies before the faulting page is done, the rest is not','AF-01 AF-05','scenario format, "Values"',
+ [A(None,0x4000,'RC','RW',bind='p'),P('p+0x2000',0x1000,'RO','RW'),Fill('p+0x800',0x3000,0x77,av('write','p+0x2000')),R('p',0x800,0),R('p+0x800',0x1800,0x77),R('p+0x2000',0x2000,0),R('p',0x4000,{}),dec('p+0x3000',0x1000),R('p',0x4000,av('read','p+0x3000')),rel()])
+file('access/failed-access-changes-nothing','A failed access changes neither contents nor state nor protection','AF-05',EX,[A(None,0x1000,'RC','RW',bind='p'),Fill('p',0x1000,0x66),P('p',0x1000,'RO','RW'),W('p+0x80','00',av('write','p+0x80')),X('p',av('execute','p')),Q('p',com('p','p','RW',0x1000,'RO')),R('p',0x1000,0x66),rel()])
+file('access/no-address-beyond-user-space-can-be-touched','Addresses behind the end of user space and the null page cannot be read or written','AF-01',EX,[R(None,1,av('read',None)),W('0x10','00',av('write','0x10')),R('0x7fffffff0000',1,{'fault':'STATUS_ACCESS_VIOLATION','access':'read'}),W('0x7fffffff0000','00',{'fault':'STATUS_ACCESS_VIOLATION','access':'write'})])
+file('access/memory-reserved-again-reads-zero','Memory that was released and reserved again reads as zero','ZF-01 VA-26',RT+'NtFreeVirtualMemory, TestFreeNoAccess; Win32 VirtualAlloc',case('zero-fill-release-realloc'))
+file('access/first-commit-and-commit-after-decommit-read-zero','A first commit and a commit after decommit read as zero, however they are protected','ZF-01 VA-26 VF-13','Win32 VirtualAlloc, MEM_COMMIT',
+ [A(None,0x6000,'R','NA',bind='p'),A('p',0x2000,'C','RO','at'),R('p',0x2000,0),A('p+0x2000',0x1000,'C','X',{'address':'p+0x2000'}),R('p+0x2000',0x1000,0),A('p',0x6000,'C','RW','at'),Fill('p',0x6000,0xaa),dec('p+0x1000',0x4000),A('p+0x1000',0x2000,'C','RO',{'address':'p+0x1000'}),A('p+0x3000',0x2000,'C','RW',{'address':'p+0x3000'}),R('p',0x1000,0xaa),R('p+0x1000',0x4000,0),R('p+0x5000',0x1000,0xaa),rel()])
+file('access/contents-survive-everything-but-decommit','Contents survive changes of protection, repeated commits, guards and failed accesses','ZF-02 VP-12',RT+'NtAllocateVirtualMemory, TestReadWrite; '+WINE+'test_guard_page',
+ [A(None,0x2000,'RC','RW',bind='p'),Fill('p',0x2000,0xd2),A('p',0x2000,'C','RO','at'),P('p',0x2000,'NA','RO'),R('p',1,av('read','p')),P('p',0x2000,'RW|G','NA'),R('p',1,gp('read','p')),A('p+0x1000',0x1000,'C','RW|G',{'address':'p+0x1000'}),P('p',0x2000,'RW','RW'),R('p',0x2000,0xd2),rel()])
+file('access/neighbouring-pages-keep-their-own-contents','A write changes its bytes and no others','AF-03 ZF-02','definition of memory',[A(None,0x3000,'RC','RW',bind='p'),Fill('p',0x3000,0x10),W('p+0xfff','20'),W('p+0x2000','30'),R('p+0xffe',4,'10201010'),R('p+0x1fff',2,'1030'),Fill('p+0x1000',0x1000,0x40),R('p+0xfff',1,'20'),R('p+0x1000',0x1000,0x40),R('p+0x2000',2,'3010'),rel()])

@@ -1,0 +1,157 @@
+//! The repository checks itself: arrows between crates, where unsafe may stand, how files
+//! open and how long they are, and that the README's commands exist.
+
+use std::fs;
+
+use hostmem_tests::{files, relative, root};
+
+fn read(path: &str) -> String {
+    fs::read_to_string(root().join(path)).unwrap_or_else(|error| panic!("{path}: {error}"))
+}
+
+/// The hostmem crates that a manifest names, under any kind of dependency.
+fn arrows(manifest: &str) -> Vec<String> {
+    let text = read(manifest);
+    let own = text.lines().find_map(|line| line.strip_prefix("name = ")).unwrap_or_default();
+    let mut found: Vec<String> = text
+        .lines()
+        .filter_map(|line| line.split(['.', '=', ' ']).next())
+        .filter(|name| name.starts_with("hostmem") && format!("\"{name}\"") != own)
+        .map(str::to_owned)
+        .collect();
+    found.dedup();
+    found
+}
+
+/// No subject can import the law that judges it.
+#[test]
+fn backends_do_not_depend_on_the_model() {
+    for manifest in ["backends/Cargo.toml", "backends/slow-twin/Cargo.toml"] {
+        let arrows = arrows(manifest);
+        let wrong: Vec<_> = arrows.iter().filter(|it| *it != "hostmem-interface").collect();
+        assert!(wrong.is_empty(), "{manifest} depends on {wrong:?}");
+    }
+}
+
+#[test]
+fn the_model_depends_on_the_interface_alone() {
+    let normal = read("model/Cargo.toml");
+    let normal = normal.split("[dev-dependencies]").next().unwrap_or_default();
+    let names: Vec<&str> = normal.lines().filter(|line| line.starts_with("hostmem-")).collect();
+    assert_eq!(names, ["hostmem-interface.workspace = true"]);
+    assert_eq!(arrows("model/interface/Cargo.toml"), Vec::<String>::new());
+}
+
+#[test]
+fn unsafe_stands_in_backends_only() {
+    for path in files("", ".rs") {
+        let name = relative(&path);
+        let text = fs::read_to_string(&path).expect("a readable file");
+        let code = text.lines().map(|line| line.split("//").next().unwrap_or_default());
+        let word = ["un", "safe"].concat();
+        let found = code.filter(|line| !line.contains('"')).any(|line| {
+            line.split(|c: char| !c.is_alphanumeric() && c != '_').any(|it| it == word)
+        });
+        assert!(!found || name.starts_with("backends/"), "{name} has {word} code");
+    }
+}
+
+#[test]
+fn the_model_reads_no_clock_no_environment_and_no_hash_order() {
+    let banned = ["Instant", "SystemTime", "HashMap", "HashSet", "std::env", "std::fs", "std::net"];
+    for path in files("model/src", ".rs") {
+        let text = fs::read_to_string(&path).expect("a readable file");
+        for word in banned {
+            assert!(!text.contains(word), "{} has {word}", relative(&path));
+        }
+    }
+}
+
+#[test]
+fn every_file_opens_with_its_promise_and_stays_readable() {
+    for path in files("", ".rs") {
+        let name = relative(&path);
+        let text = fs::read_to_string(&path).expect("a readable file");
+        assert!(text.starts_with("//!"), "{name} does not open with its promise");
+        // The table of rules is data, one row a rule.
+        let most = match name.as_str() {
+            "model/src/rule.rs" => 1000,
+            _ if name.contains("/tests") => 800,
+            _ => 500,
+        };
+        let lines = text.lines().count();
+        assert!(lines <= most, "{name} has {lines} lines, more than {most}");
+        for (at, line) in text.lines().enumerate() {
+            let long = line.chars().count() > 100 && name != "model/src/rule.rs";
+            assert!(!long, "{name}:{} is longer than 100 columns", at + 1);
+        }
+    }
+}
+
+#[test]
+fn no_file_is_called_by_what_it_is_not() {
+    for path in files("", ".rs") {
+        let stem = path.file_stem().map(|stem| stem.to_string_lossy().into_owned());
+        let vague = ["utils", "util", "common", "helpers", "helper", "misc"];
+        assert!(!vague.contains(&stem.unwrap_or_default().as_str()), "{}", relative(&path));
+    }
+}
+
+#[test]
+fn nothing_is_left_unfinished() {
+    let marks = ["todo!", "unimplemented!", "FIXME", "XXX", "#[ignore"];
+    for path in files("", ".rs") {
+        let name = relative(&path);
+        let text = fs::read_to_string(&path).expect("a readable file");
+        for mark in marks {
+            assert!(!text.contains(mark) || name == "tests/tests/tidy.rs", "{name} has {mark}");
+        }
+    }
+}
+
+/// The commands of the README's code blocks that are meant to be typed.
+fn readme_commands() -> Vec<String> {
+    let mut inside = false;
+    let mut commands = Vec::new();
+    for line in read("README.md").lines() {
+        if line.starts_with("```") {
+            inside = line == "```console" || (line.starts_with("```sh") && !inside);
+        } else if inside && let Some(command) = line.strip_prefix("$ ") {
+            commands.push(command.to_owned());
+        }
+    }
+    commands
+}
+
+#[test]
+fn the_readme_has_the_two_commands_and_only_commands_that_exist() {
+    let commands = readme_commands();
+    for needed in ["cargo run --release -- check", "cargo test --workspace"] {
+        assert!(commands.iter().any(|it| it == needed), "the README lacks `{needed}`");
+    }
+    let known = hostmem::cli::command_names();
+    for command in commands {
+        let words = command.strip_prefix("hostmem ");
+        let words = words.or_else(|| command.strip_prefix("cargo run --release -- "));
+        if let Some(name) = words.and_then(|words| words.split_whitespace().next()) {
+            assert!(known.iter().any(|it| it == name), "`{command}` names no command");
+        }
+    }
+}
+
+#[test]
+fn ci_runs_the_readme_commands() {
+    let ci = read(".ci/run");
+    assert!(ci.contains("cargo test --workspace"));
+    assert!(ci.contains("-- check"));
+}
+
+#[test]
+fn architecture_names_every_crate() {
+    let text = read("ARCHITECTURE.md");
+    let manifest = read("Cargo.toml");
+    let members = manifest.lines().find(|line| line.starts_with("members")).unwrap_or_default();
+    for member in members.split('"').skip(1).step_by(2) {
+        assert!(text.contains(member), "ARCHITECTURE.md does not mention {member}");
+    }
+}
