@@ -38,7 +38,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "guard-silent",
         rule: GP_02,
         seen_as: &[GP_09],
-        sentence: "The first access to an armed page disarms it and goes through without an exception.",
+        sentence: "The first access to an armed page disarms it and goes through without an \
+                   exception.",
         lie: Lie::Law(guard_silent),
     },
     Canary {
@@ -52,7 +53,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "guard-in-reservation",
         rule: GP_06,
         seen_as: &[GP_07],
-        sentence: "An access to reserved memory of an allocation made with PAGE_GUARD raises the guard's exception.",
+        sentence: "An access to reserved memory of an allocation made with PAGE_GUARD raises the \
+                   guard's exception.",
         lie: Lie::Law(guard_in_reservation),
     },
     Canary {

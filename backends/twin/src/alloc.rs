@@ -29,14 +29,16 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "reserve-returns-page",
         rule: VA_10,
         seen_as: &[VA_51],
-        sentence: "An explicit reservation returns its address rounded down to a page, not to the granularity.",
+        sentence: "An explicit reservation returns its address rounded down to a page, not to the \
+                   granularity.",
         lie: Lie::Law(reserve_returns_page),
     },
     Canary {
         name: "reserve-forgets-offset",
         rule: VA_10,
         seen_as: &[VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, VQ_06],
-        sentence: "An explicit reservation counts its size from the rounded base, not from the address.",
+        sentence: "An explicit reservation counts its size from the rounded base, not from the \
+                   address.",
         lie: Lie::Law(reserve_forgets_offset),
     },
     Canary {
@@ -64,14 +66,16 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "commit-beyond-end",
         rule: VA_21,
         seen_as: &[],
-        sentence: "COMMIT that runs past the end of the allocation commits up to there and succeeds.",
+        sentence: "COMMIT that runs past the end of the allocation commits up to there and \
+                   succeeds.",
         lie: Lie::Law(commit_beyond_end),
     },
     Canary {
         name: "refused-commit-leaks",
         rule: SM_04,
         seen_as: &[VA_21, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01],
-        sentence: "COMMIT that runs past the end of the allocation is refused, but commits up to there.",
+        sentence: "COMMIT that runs past the end of the allocation is refused, but commits up to \
+                   there.",
         lie: Lie::Law(refused_commit_leaks),
     },
     Canary {
@@ -120,7 +124,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "address-before-protection",
         rule: VA_31,
         seen_as: &[VA_04],
-        sentence: "VirtualAlloc looks at the address before the protection: 487 where both are wrong.",
+        sentence: "VirtualAlloc looks at the address before the protection: 487 where both are \
+                   wrong.",
         lie: Lie::Law(address_before_protection),
     },
     Canary {
@@ -134,7 +139,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "success-is-conflict",
         rule: VA_17,
         seen_as: &[VA_10, VA_51],
-        sentence: "An explicit reservation directly behind an allocation is refused as if it overlapped.",
+        sentence: "An explicit reservation directly behind an allocation is refused as if it \
+                   overlapped.",
         lie: Lie::Law(success_is_conflict),
     },
     Canary {

@@ -49,7 +49,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "decommit-zero-anywhere",
         rule: VF_08,
         seen_as: &[],
-        sentence: "MEM_DECOMMIT with size zero takes the rest of the allocation from wherever it begins.",
+        sentence: "MEM_DECOMMIT with size zero takes the rest of the allocation from wherever it \
+                   begins.",
         lie: Lie::Law(decommit_zero_anywhere),
     },
     Canary {
@@ -98,7 +99,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "free-address-first",
         rule: VF_03,
         seen_as: &[],
-        sentence: "VirtualFree looks at the address before type and size: 487 where both are wrong.",
+        sentence: "VirtualFree looks at the address before type and size: 487 where both are \
+                   wrong.",
         lie: Lie::Law(free_address_first),
     },
     Canary {

@@ -37,7 +37,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "notified-each-time",
         rule: NT_02,
         seen_as: &[],
-        sentence: "A notification is delivered for every new load, whether its class changed or not.",
+        sentence: "A notification is delivered for every new load, whether its class changed or \
+                   not.",
         lie: Lie::Law(notified_each_time),
     },
     Canary {

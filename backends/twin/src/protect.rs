@@ -41,7 +41,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "refused-protect-leaks",
         rule: SM_04,
         seen_as: &[VP_08, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01],
-        sentence: "VirtualProtect that meets a reserved page is refused, but has changed the pages before it.",
+        sentence: "VirtualProtect that meets a reserved page is refused, but has changed the pages \
+                   before it.",
         lie: Lie::Law(refused_protect_leaks),
     },
     Canary {
@@ -55,14 +56,16 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "protect-address-first",
         rule: VP_01,
         seen_as: &[],
-        sentence: "VirtualProtect looks at the address before the protection: 487 where both are wrong.",
+        sentence: "VirtualProtect looks at the address before the protection: 487 where both are \
+                   wrong.",
         lie: Lie::Law(protect_address_first),
     },
     Canary {
         name: "protect-null-old-changes",
         rule: VP_02,
         seen_as: &[VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01],
-        sentence: "VirtualProtect without a pointer for the old protection is refused, but has changed the pages.",
+        sentence: "VirtualProtect without a pointer for the old protection is refused, but has \
+                   changed the pages.",
         lie: Lie::Law(protect_null_old_changes),
     },
     Canary {
@@ -83,7 +86,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "protect-reserved",
         rule: VP_08,
         seen_as: &[],
-        sentence: "VirtualProtect of a range with reserved pages changes the committed ones and succeeds.",
+        sentence: "VirtualProtect of a range with reserved pages changes the committed ones and \
+                   succeeds.",
         lie: Lie::Law(protect_reserved),
     },
     Canary {
@@ -97,7 +101,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "nocache-per-page",
         rule: PR_05,
         seen_as: &[PR_06],
-        sentence: "A page whose protection was changed no longer shows the allocation's PAGE_NOCACHE.",
+        sentence: "A page whose protection was changed no longer shows the allocation's \
+                   PAGE_NOCACHE.",
         lie: Lie::Law(nocache_per_page),
     },
 ];

@@ -29,7 +29,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "query-from-region-start",
         rule: VQ_02,
         seen_as: &[VQ_01, VQ_03, VQ_04, VQ_05, GP_01, PR_05, PR_06],
-        sentence: "A region is measured from its own start instead of the page that was asked about.",
+        sentence: "A region is measured from its own start instead of the page that was asked \
+                   about.",
         lie: Lie::Law(query_from_region_start),
     },
     Canary {

@@ -33,7 +33,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "race-commit-limit",
         rule: VA_27,
         seen_as: &[VQ_01, VQ_03, VQ_05, AF_03],
-        sentence: "Two threads that commit at once are each checked against the commit limit without the other.",
+        sentence: "Two threads that commit at once are each checked against the commit limit \
+                   without the other.",
         lie: Lie::Race(Race::CommitLimit),
     },
     Canary {

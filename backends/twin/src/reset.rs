@@ -34,7 +34,8 @@ pub(crate) const CANARIES: &[Canary] = &[
         name: "reset-half-a-page",
         rule: VA_42E,
         seen_as: &[],
-        sentence: "A read after MEM_RESET shows the old bytes first and zeros behind them, within one page.",
+        sentence: "A read after MEM_RESET shows the old bytes first and zeros behind them, within \
+                   one page.",
         lie: Lie::Law(reset_half_a_page),
     },
 ];
