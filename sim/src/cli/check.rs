@@ -14,9 +14,9 @@ use super::options::{RunOptions, duration};
 use super::{Context, Error};
 use crate::campaign::plan::{CASES, OPS, Plan, RandomPlan};
 use crate::files::{FileError, NamedScenario, Selection, builtin};
-use crate::parts::Profile;
 use crate::report::ExitStatus;
 use crate::seed::Seed;
+use crate::workload::Profile;
 
 /// Check a backend: replay the built-in scenarios and CLR recordings, then run random work
 ///
