@@ -73,6 +73,17 @@ enum Told {
     Panicked(String),
 }
 
+impl Told {
+    /// Whether the run ends with this case.
+    fn ends(&self, manner: &Manner<'_>) -> bool {
+        match self {
+            Self::Ran(ran) => manner.fail_fast && ran.result.fails(manner.strict),
+            Self::Unreadable(_) => false,
+            Self::Panicked(_) => true,
+        }
+    }
+}
+
 /// Runs every case of the plan on every backend.
 pub fn run(
     plan: &Plan,
@@ -114,6 +125,10 @@ fn work(
         };
         let Some((order, case, backend)) = next else { return };
         let told = run_case(&case, &backends[backend], engine, manner);
+        // At once, not when the result's turn comes: all cases before it have begun already.
+        if told.ends(manner) {
+            manner.stop.stop();
+        }
         if sender.send((order, told)).is_err() {
             return;
         }
@@ -163,13 +178,10 @@ fn collect(
         early.insert(order, told);
         while let Some(told) = early.remove(&next) {
             next += 1;
-            // After the first failure the rest is dropped, so that the results do not depend
-            // on how far other threads had come.
+            // After the last case the rest is dropped, so that the results do not depend on
+            // how far other threads had come.
             if outcome.end == End::Complete {
                 outcome.end = take(told, manner, &mut outcome, observer);
-                if outcome.end != End::Complete {
-                    manner.stop.stop();
-                }
             }
         }
     }
@@ -177,18 +189,15 @@ fn collect(
 }
 
 fn take(told: Told, manner: &Manner<'_>, outcome: &mut Outcome, observer: Observer<'_>) -> End {
+    let ends = told.ends(manner);
     match told {
         Told::Ran(ran) => {
-            let failed = ran.result.fails(manner.strict);
             observer(&ran.result, &ran.trace);
             outcome.coverage.merge(&ran.coverage);
             outcome.results.push(ran.result);
-            if failed && manner.fail_fast { End::FailFast } else { End::Complete }
         }
-        Told::Unreadable(what) => {
-            outcome.unreadable.push(what);
-            End::Complete
-        }
-        Told::Panicked(what) => End::Internal(what),
+        Told::Unreadable(what) => outcome.unreadable.push(what),
+        Told::Panicked(what) => return End::Internal(what),
     }
+    if ends { End::FailFast } else { End::Complete }
 }
