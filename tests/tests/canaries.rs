@@ -28,7 +28,7 @@ fn witness_text(canary: &Canary) -> (String, String) {
 
 fn witness(canary: &Canary) -> Scenario {
     let (text, name) = witness_text(canary);
-    read::read(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"))
+    read(text.as_bytes()).unwrap_or_else(|error| panic!("{name}: {error}"))
 }
 
 fn broken(canary: &Canary) -> impl Backend + use<> {
@@ -96,7 +96,7 @@ fn witnesses_are_short_canonical_and_each_of_one_canary() {
         let (text, name) = witness_text(canary);
         let witness = witness(canary);
         assert!(witness.steps.len() <= STEPS, "{name} has {} steps", witness.steps.len());
-        assert_eq!(write::write(&witness), text, "{name} is not in canonical form");
+        assert_eq!(write(&witness), text, "{name} is not in canonical form");
         assert_eq!(overlaps(&witness), canary.needs_threads(), "{name}");
         let rules: Vec<&str> = witness.rules.iter().map(|rule| &**rule).collect();
         assert_eq!(rules, [canary.rule.rule().id], "{name} proves another rule");
