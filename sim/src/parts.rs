@@ -11,15 +11,7 @@ use hostmem_model::ModelBackend;
 use crate::backend::Kind;
 use crate::engine::Engine;
 use crate::runner::Runner;
-
-/// A workload profile of the generator.
-#[derive(Clone, Copy, Debug)]
-pub struct Profile {
-    /// How a user asks for it.
-    pub name: &'static str,
-    /// One line for `list profiles`.
-    pub about: &'static str,
-}
+use crate::workload::{PROFILES, Profile};
 
 /// Everything that the command needs from the rest of hostmem.
 #[derive(Clone, Copy)]
@@ -54,9 +46,6 @@ pub const BACKENDS: &[Kind] = &[
         make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
     },
 ];
-
-/// Every profile; the first is the default.
-pub const PROFILES: &[Profile] = &[];
 
 /// The parts of the product.
 #[must_use]

@@ -72,6 +72,13 @@ enum Command {
     Fmt(fmt::Fmt),
 }
 
+/// The names of every command.
+#[must_use]
+pub fn command_names() -> Vec<String> {
+    let command = <Cli as clap::CommandFactory>::command();
+    command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect()
+}
+
 /// A mistake of the user's, or something that the system refused.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
