@@ -104,8 +104,11 @@ impl Exhaust {
 
     fn scope(&self) -> Scope {
         let default = Scope::default();
-        let protections =
-            if self.protections.is_empty() { default.protections } else { self.protections.clone() };
+        let protections = if self.protections.is_empty() {
+            default.protections
+        } else {
+            self.protections.clone()
+        };
         Scope {
             pages: self.pages,
             granules: self.granules.unwrap_or(default.granules.min(self.pages)),
@@ -117,7 +120,8 @@ impl Exhaust {
     }
 
     fn jobs(&self) -> usize {
-        let processors = || std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
+        let processors =
+            || std::thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
         self.jobs.map_or_else(processors, NonZeroUsize::get)
     }
 
@@ -137,7 +141,8 @@ impl Exhaust {
             writeln!(out, "  without  {}: the backend lacks it", names.join(", "))?;
         }
         if self.sequences {
-            let count = search.sequence_count().map_or("2^64 or more".to_owned(), |it| it.to_string());
+            let count =
+                search.sequence_count().map_or("2^64 or more".to_owned(), |it| it.to_string());
             writeln!(out, "  count    {count} sequences of 1 to {} calls", search.scope().depth)?;
         }
         writeln!(out)?;
@@ -185,7 +190,7 @@ impl Exhaust {
             result.reason = Some(format!("seen once only: {:?}", failure.ending));
         }
         keep(&mut result, failure, backend, &context.program);
-        writeln!(context.out, "\nAfter {} calls:", failure.calls)?;
+        writeln!(context.out, "\nCalls up to the first failure: {}\n", failure.calls)?;
         human::write_result(&result, &mut context.out)?;
         Ok(match result.word {
             report::VerdictWord::Broken => ExitStatus::Broken,
@@ -200,12 +205,14 @@ fn keep(result: &mut CaseResult, failure: &Failure, backend: &Named, program: &s
     let folder = failure::folder();
     let rule = result.rule.as_deref().unwrap_or("broken");
     let fits = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
-    let name: String = format!("{rule}-exhaust-{}", backend.name).chars().map(fits).take(80).collect();
+    let name: String =
+        format!("{rule}-exhaust-{}", backend.name).chars().map(fits).take(80).collect();
     let path = folder.join(format!("{name}.json"));
     let made = std::fs::create_dir_all(&folder)
         .map_err(|error| format!("{}: the folder cannot be made: {error}", folder.display()));
-    let written = made
-        .and_then(|()| write::scenario(&path, &failure.scenario).map_err(|error| error.to_string()));
+    let written = made.and_then(|()| {
+        write::scenario(&path, &failure.scenario).map_err(|error| error.to_string())
+    });
     match written {
         Ok(()) => {
             let shown = path.to_string_lossy();

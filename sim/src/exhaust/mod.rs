@@ -88,7 +88,6 @@ pub struct Search<'a> {
     layout: Layout,
     calls: Vec<SymbolicCall>,
     left_out: Vec<Capability>,
-    subject: Description,
 }
 
 impl std::fmt::Debug for Search<'_> {
@@ -108,7 +107,7 @@ impl<'a> Search<'a> {
         let (machine, subject) = machine_for(scope, backend)?;
         let layout = Layout::new(scope, machine);
         let (calls, left_out) = alphabet::alphabet(scope, &layout, subject.capabilities);
-        Ok(Self { scope: scope.clone(), backend, layout, calls, left_out, subject })
+        Ok(Self { scope: scope.clone(), backend, layout, calls, left_out })
     }
 
     /// What is searched.
