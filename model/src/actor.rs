@@ -117,7 +117,11 @@ impl Actor {
     }
 
     fn realise(&mut self, call: &Call, reading: &Permitted, into: &mut Vec<Candidate>) {
-        let effect = reading.effect.clone();
+        let effect = match &reading.effect {
+            // News of a mapping that is none: the heaps keep what they live in.
+            Effect::ReleaseForeign(base) if self.arenas.contains(base) => Effect::None,
+            effect => effect.clone(),
+        };
         let outcome = match &reading.answer {
             Answer::Refused(no) => Outcome::Refused(no.refusal()),
             Answer::Nothing => Outcome::ok(),
