@@ -18,8 +18,8 @@ use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
-use crate::run::expect::{describe, notified_fits, outcome_fits};
 use crate::view::{Binding, View};
+use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 
 /// What was found when a case ended early.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,8 +301,10 @@ impl<'a> Case<'a> {
         notified: Vec<MemoryAvailable>,
     ) -> ControlFlow<Ending, Answered> {
         match self.judge.judge(call, verdict, &outcome, &notified) {
-            Judgement::Agrees { rule, reading } => {
-                self.coverage.add(rule, &outcome);
+            Judgement::Agrees { rule, reading, also } => {
+                for rule in [Some(rule), also].into_iter().flatten() {
+                    self.coverage.add(rule, &outcome);
+                }
                 if reading && !self.readings.contains(&rule) {
                     self.readings.push(rule);
                 }

@@ -19,8 +19,8 @@ use hostmem_model::rule::VQ_13;
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending};
-use crate::run::expect::describe;
 use crate::view::Binding;
+use hostmem_interface::scenario::fits::describe;
 
 /// The first checkpoint comes after this many steps.
 const FIRST: usize = 64;

@@ -11,7 +11,7 @@ use hostmem_model::{Judge, Judgement};
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending, address_in};
-use crate::run::expect::outcome_fits;
+use hostmem_interface::scenario::fits::outcome_fits;
 
 /// One step of a group with what came of it.
 struct Member<'a> {

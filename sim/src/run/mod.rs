@@ -5,7 +5,6 @@
 //! * [`callee`]: who is called: a subject on its threads, or the model itself when a file is
 //!   held against the law;
 //! * [`case`]: the state of a running case, and what one step does;
-//! * [`expect`]: an expectation compared with an outcome;
 //! * [`group`]: steps that overlap in time;
 //! * [`checkpoint`]: what is looked at beyond the answers: queries and contents;
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
@@ -21,7 +20,6 @@ pub mod case;
 pub mod checkpoint;
 pub mod coverage;
 pub mod digest;
-pub mod expect;
 pub mod generated;
 pub mod group;
 pub mod needs;

@@ -12,6 +12,7 @@
 //! Deliberately not here: compression and files (`hostmem`), and running a scenario.
 
 mod expect;
+pub mod fits;
 mod json;
 mod names;
 pub mod read;

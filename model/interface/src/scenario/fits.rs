@@ -4,10 +4,8 @@
 //! compared at the finest grain that the subject reports: Win32 code, else HRESULT, else
 //! yes or no.
 
-use hostmem_interface::scenario::{
-    BytesExpectation, Expectation, Expected, FaultExpectation, Outputs, Place,
-};
-use hostmem_interface::{
+use crate::scenario::{BytesExpectation, Expectation, Expected, FaultExpectation, Outputs, Place};
+use crate::{
     Address, Fault, Grain, Hresult, MemoryAvailable, Outcome, QueryAnswer, Refusal, Value,
     Win32Error,
 };

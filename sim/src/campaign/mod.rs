@@ -1,0 +1,203 @@
+//! Runs many cases on many threads, and tells of them in one order.
+//!
+//! Map, in reading order:
+//!
+//! * [`plan`]: which cases there are, one after the other;
+//! * [`stop`]: what ends a run early;
+//! * [`failure`]: what is kept of a failure: a file, and the command that does it again;
+//! * [`run`]: hands cases to threads and puts the results back in order.
+//!
+//! The results are a function of the plan: the number of threads changes nothing but the
+//! time. Only `--time` looks at a clock.
+//!
+//! Deliberately not here: what a case does ([`crate::engine`]), and reports.
+
+pub mod failure;
+pub mod plan;
+pub mod stop;
+
+use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
+use std::sync::Mutex;
+use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
+use std::thread;
+
+use hostmem_interface::Backend as _;
+
+use crate::backend::Named;
+use crate::engine::{Engine, Ran, Settings, Unreadable};
+use crate::panics;
+use crate::report::{CaseResult, End, Suite};
+use crate::run::Coverage;
+use failure::Recipe;
+use plan::{Case, Cursor, Plan};
+use stop::Stop;
+
+/// How a plan is run.
+#[derive(Debug)]
+pub struct Manner<'a> {
+    /// How many threads.
+    pub jobs: usize,
+    /// Whether the first failure ends it.
+    pub fail_fast: bool,
+    /// Whether any divergence is a failure.
+    pub strict: bool,
+    /// What else may end it.
+    pub stop: &'a Stop,
+    /// What the engine is asked for.
+    pub settings: Settings,
+    /// How a failure is done again.
+    pub recipe: Recipe,
+}
+
+/// What came of a run.
+#[derive(Clone, Debug, Default)]
+pub struct Outcome {
+    /// The results, in case order.
+    pub results: Vec<CaseResult>,
+    /// Cases that turned out to be unreadable, in case order.
+    pub unreadable: Vec<String>,
+    /// Which rules decided.
+    pub coverage: Coverage,
+    /// How it ended.
+    pub end: End,
+}
+
+/// Somebody who wants to know of each result, in case order, while the run goes on.
+pub type Observer<'a> = &'a mut dyn FnMut(&CaseResult, &[String]);
+
+/// What a thread has to tell of one case.
+enum Told {
+    Ran(Box<Ran>),
+    Unreadable(String),
+    Panicked(String),
+}
+
+impl Told {
+    /// Whether the run ends with this case.
+    fn ends(&self, manner: &Manner<'_>) -> bool {
+        match self {
+            Self::Ran(ran) => manner.fail_fast && ran.result.fails(manner.strict),
+            Self::Unreadable(_) => false,
+            Self::Panicked(_) => true,
+        }
+    }
+}
+
+/// Runs every case of the plan on every backend.
+pub fn run(
+    plan: &Plan,
+    backends: &[Named],
+    engine: &dyn Engine,
+    manner: &Manner<'_>,
+    observer: Observer<'_>,
+) -> Outcome {
+    let cursor = Mutex::new(Cursor::new(plan, backends.len()));
+    // A short queue: threads wait for the teller rather than fill the memory.
+    let (sender, receiver) = sync_channel(64);
+    let mut outcome = thread::scope(|scope| {
+        for _ in 0..manner.jobs.max(1) {
+            let (sender, cursor) = (sender.clone(), &cursor);
+            scope.spawn(move || work(cursor, backends, engine, manner, &sender));
+        }
+        drop(sender);
+        collect(&receiver, manner, observer)
+    });
+    if outcome.end == End::Complete {
+        outcome.end = manner.stop.end();
+    }
+    outcome
+}
+
+/// One thread: takes the next case until there is none.
+fn work(
+    cursor: &Mutex<Cursor<'_>>,
+    backends: &[Named],
+    engine: &dyn Engine,
+    manner: &Manner<'_>,
+    sender: &SyncSender<(u64, Told)>,
+) {
+    loop {
+        let next = {
+            let mut cursor = cursor.lock().expect("no thread panics while it holds the lock");
+            // Asked under the lock: a case that is handed out is told of, so there are no gaps.
+            if manner.stop.now() { None } else { cursor.next() }
+        };
+        let Some((order, case, backend)) = next else { return };
+        let told = run_case(&case, &backends[backend], engine, manner);
+        // At once, not when the result's turn comes: all cases before it have begun already.
+        if told.ends(manner) {
+            manner.stop.stop();
+        }
+        if sender.send((order, told)).is_err() {
+            return;
+        }
+    }
+}
+
+fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Manner<'_>) -> Told {
+    let work = || match case {
+        Case::Scenario(scenario) => engine.replay(scenario, backend, manner.settings),
+        Case::Random(random) => engine.random(random, backend, manner.settings),
+    };
+    // The engine keeps nothing between cases that a panic could leave half done.
+    match panics::catch(AssertUnwindSafe(work)) {
+        Ok(Ok(mut ran)) => {
+            backend.name().clone_into(&mut ran.result.backend);
+            ran.result.suite = match case {
+                Case::Scenario(scenario) => scenario.suite,
+                Case::Random(_) => Suite::Random,
+            };
+            if ran.result.fails(manner.strict) || ran.failing.is_some() {
+                failure::keep(&mut ran, case, backend, &manner.recipe);
+            }
+            Told::Ran(Box::new(ran))
+        }
+        Ok(Err(Unreadable(what))) => Told::Unreadable(what),
+        Err(what) => {
+            let replay = manner.recipe.command(case, backend);
+            Told::Panicked(format!(
+                "{what}, in {} on {}; again: {replay}",
+                case.name(),
+                backend.name
+            ))
+        }
+    }
+}
+
+/// Puts the results in order and tells of each as soon as all before it are there.
+fn collect(
+    receiver: &Receiver<(u64, Told)>,
+    manner: &Manner<'_>,
+    observer: Observer<'_>,
+) -> Outcome {
+    let mut outcome = Outcome::default();
+    let mut early = BTreeMap::new();
+    let mut next = 0;
+    for (order, told) in receiver {
+        early.insert(order, told);
+        while let Some(told) = early.remove(&next) {
+            next += 1;
+            // After the last case the rest is dropped, so that the results do not depend on
+            // how far other threads had come.
+            if outcome.end == End::Complete {
+                outcome.end = take(told, manner, &mut outcome, observer);
+            }
+        }
+    }
+    outcome
+}
+
+fn take(told: Told, manner: &Manner<'_>, outcome: &mut Outcome, observer: Observer<'_>) -> End {
+    let ends = told.ends(manner);
+    match told {
+        Told::Ran(ran) => {
+            observer(&ran.result, &ran.trace);
+            outcome.coverage.merge(&ran.coverage);
+            outcome.results.push(ran.result);
+        }
+        Told::Unreadable(what) => outcome.unreadable.push(what),
+        Told::Panicked(what) => return End::Internal(what),
+    }
+    if ends { End::FailFast } else { End::Complete }
+}

@@ -1,0 +1,91 @@
+//! `hostmem check`: the main job.
+//!
+//! First the shrunk failures of the past, then the scenarios, then the recordings of a real
+//! CLR, then seeded random work: what most likely fails comes first.
+//!
+//! Deliberately not here: running and telling ([`super::judge`]).
+
+use std::time::Duration;
+
+use clap::Args;
+
+use super::judge::judge;
+use super::options::{RunOptions, duration};
+use super::{Context, Error};
+use crate::campaign::plan::{CASES, OPS, Plan, RandomPlan};
+use crate::files::{FileError, NamedScenario, Selection, builtin};
+use crate::report::ExitStatus;
+use crate::seed::Seed;
+use crate::workload::Profile;
+
+/// Check a backend: replay the built-in scenarios and CLR recordings, then run random work
+///
+/// Without options it checks this machine's own system, takes about a minute on two
+/// processors, and writes nothing unless something fails (then under ./hostmem-results/).
+#[derive(Debug, Args)]
+pub struct Check {
+    /// All random work follows from it: a decimal number, 0x…, or a 40-digit commit id
+    #[arg(long, value_name = "SEED", default_value_t, help_heading = "What to run")]
+    seed: Seed,
+    /// How many random cases [default: a fixed number; with --time, as many as there is time for]
+    #[arg(long, value_name = "N", help_heading = "What to run")]
+    cases: Option<u64>,
+    /// How many operations a random case has
+    #[arg(long, value_name = "N", default_value_t = OPS, help_heading = "What to run")]
+    ops: usize,
+    /// Begin no case after this time (30s, 5m, 1h); a run that it ends has no digest
+    #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "What to run")]
+    time: Option<Duration>,
+    /// The workload of the random cases [default: the first of `hostmem list profiles`]
+    #[arg(long, value_name = "PROFILE", help_heading = "What to run")]
+    profile: Option<String>,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+impl Check {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A mistake in the options, or a report that cannot be written.
+    pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
+        let selection = self.run.selection()?;
+        let scenarios = builtins(&selection)?;
+        let random = self.random(context.parts.profiles)?;
+        let plan = Plan { scenarios, random, selection, shard: self.run.shard };
+        judge(&plan, &self.run, self.time, context)
+    }
+
+    fn random(&self, profiles: &[Profile]) -> Result<Option<RandomPlan>, Error> {
+        let profile = match &self.profile {
+            None => profiles.first(),
+            Some(name) => Some(named(name, profiles)?),
+        };
+        let cases = self.cases.or(if self.time.is_some() { None } else { Some(CASES) });
+        Ok(profile.map(|profile| RandomPlan {
+            seed: self.seed,
+            cases,
+            ops: self.ops,
+            profile: profile.name.to_owned(),
+        }))
+    }
+}
+
+fn builtins(selection: &Selection) -> Result<Vec<NamedScenario>, FileError> {
+    let mut scenarios = Vec::new();
+    for builtin in builtin::all() {
+        let named = builtin.read()?;
+        if selection.selects(&named.name, &named.scenario.rules) {
+            scenarios.push(named);
+        }
+    }
+    Ok(scenarios)
+}
+
+fn named<'a>(name: &str, profiles: &'a [Profile]) -> Result<&'a Profile, Error> {
+    profiles.iter().find(|profile| profile.name == name).ok_or_else(|| {
+        let known: Vec<&str> = profiles.iter().map(|profile| profile.name).collect();
+        let known = known.join(", ");
+        Error::Usage(format!("there is no profile `{name}`; expected one of: {known}"))
+    })
+}

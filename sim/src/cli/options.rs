@@ -1,0 +1,121 @@
+//! The options that several commands share, and how their values are written.
+//!
+//! Deliberately not here: what they do.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::thread;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::Error;
+use crate::campaign::plan::Shard;
+use crate::files::Selection;
+use crate::report::Format;
+
+const WHAT: &str = "What to run";
+const HOW: &str = "How to run";
+const TELL: &str = "What to tell";
+
+/// Options of a command that runs cases.
+#[derive(Clone, Debug, Args)]
+pub struct RunOptions {
+    /// The backend to check; may be given several times [default: this machine's own system].
+    /// NAME=BACKEND gives it another name in reports
+    #[arg(short, long = "backend", value_name = "BACKEND", help_heading = WHAT)]
+    pub backends: Vec<String>,
+    /// Only cases that prove this rule, or whose path fits this glob; may be given several times
+    #[arg(long, value_name = "RULE|GLOB", help_heading = WHAT)]
+    pub only: Vec<String>,
+    /// Not the cases that prove this rule, or whose path fits this glob
+    #[arg(long, value_name = "RULE|GLOB", help_heading = WHAT)]
+    pub skip: Vec<String>,
+    /// Only the k-th of n equal parts of the cases
+    #[arg(long, value_name = "K/N", default_value_t = Shard::WHOLE, help_heading = WHAT)]
+    pub shard: Shard,
+    /// How many cases run at a time; the results are the same for any number
+    /// [default: the number of processors, at most 8]
+    #[arg(short, long, value_name = "N", help_heading = HOW)]
+    pub jobs: Option<NonZeroUsize>,
+    /// Stop at the first case that fails the run
+    #[arg(long, help_heading = HOW)]
+    pub fail_fast: bool,
+    /// Let any divergence fail the run, not only from a must rule
+    #[arg(long, help_heading = HOW)]
+    pub strict: bool,
+    /// Fail the run if a case is skipped for lack of this capability or backend
+    #[arg(long, value_name = "NAME", help_heading = HOW)]
+    pub require: Vec<String>,
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t, help_heading = TELL)]
+    pub format: Format,
+    /// Write the report to this file; people still get theirs on standard output
+    #[arg(short, long, value_name = "FILE", help_heading = TELL)]
+    pub output: Option<PathBuf>,
+    /// Tell of cases that agree too
+    #[arg(short, long, help_heading = TELL)]
+    pub verbose: bool,
+    /// Tell which rules decided, and how often
+    #[arg(long, help_heading = TELL)]
+    pub coverage: bool,
+    /// Tell every step: its rule, its call and what came (on standard output, for people)
+    #[arg(long, help_heading = TELL)]
+    pub trace: bool,
+}
+
+impl RunOptions {
+    /// What is selected.
+    ///
+    /// # Errors
+    /// A pattern that means nothing.
+    pub fn selection(&self) -> Result<Selection, Error> {
+        Ok(Selection::new(&self.only, &self.skip)?)
+    }
+
+    /// How many threads.
+    #[must_use]
+    pub fn jobs(&self) -> usize {
+        // More than 8 at a time gain little and cost memory: a large case may hold 100 MiB.
+        let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
+        self.jobs.map_or_else(processors, NonZeroUsize::get)
+    }
+}
+
+/// A length of time: a whole number and `ms`, `s`, `m` or `h`; seconds if nothing is said.
+///
+/// # Errors
+/// What is expected instead.
+pub fn duration(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("`{text}` is no length of time; expected one such as 30s, 5m or 1h");
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(wrong());
+    }
+    let number: u64 = digits.parse().map_err(|_| wrong())?;
+    let milliseconds = match &text[digits.len()..] {
+        "ms" => 1,
+        "" | "s" => 1000,
+        "m" | "min" => 60_000,
+        "h" => 3_600_000,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lengths_of_time_are_read() {
+        for (text, milliseconds) in
+            [("30s", 30_000), ("30", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("250ms", 250)]
+        {
+            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
+        }
+        for text in ["", "s", "-1s", "+1s", "1.5s", "1d", "1 s", "99999999999999999999h"] {
+            assert!(duration(text).unwrap_err().contains("expected"), "{text}");
+        }
+    }
+}

@@ -1,0 +1,26 @@
+//! `hostmem schema`: the scenario format, for editors and other programs.
+//!
+//! Deliberately not here: the format (`hostmem-interface`).
+
+use std::io::Write as _;
+
+use clap::Args;
+use hostmem_interface::scenario;
+
+use super::{Context, Error};
+use crate::report::ExitStatus;
+
+/// Print the JSON Schema of scenario files
+#[derive(Debug, Args)]
+pub struct Schema {}
+
+impl Schema {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// If standard output cannot be written.
+    pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
+        writeln!(context.out, "{:#}", scenario::schema())?;
+        Ok(ExitStatus::Success)
+    }
+}

@@ -1,0 +1,54 @@
+//! What the command is put together from: the engine, the kinds of backends, the profiles.
+//!
+//! A new backend or profile is one row here. Tests of the command bring parts of their own.
+//!
+//! Deliberately not here: anything that runs.
+
+use std::sync::Arc;
+
+use hostmem_model::ModelBackend;
+
+use crate::backend::Kind;
+use crate::engine::Engine;
+use crate::runner::Runner;
+use crate::workload::{PROFILES, Profile};
+
+/// Everything that the command needs from the rest of hostmem.
+#[derive(Clone, Copy)]
+pub struct Parts<'a> {
+    /// What carries out cases.
+    pub engine: &'a dyn Engine,
+    /// The backends.
+    pub backends: &'a [Kind],
+    /// The profiles; the first is the default. Without any there is no random work.
+    pub profiles: &'a [Profile],
+}
+
+impl std::fmt::Debug for Parts<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Parts").field("backends", &self.backends).finish_non_exhaustive()
+    }
+}
+
+/// Every kind of backend that this build has.
+pub const BACKENDS: &[Kind] = &[
+    Kind {
+        name: "model",
+        argument: None,
+        about: "hostmem's own model of the law, on a simulated machine",
+        make: |_| Ok(Arc::new(ModelBackend)),
+    },
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    Kind {
+        name: "linux",
+        argument: None,
+        about: "this machine's Linux kernel: mmap, mprotect and munmap on real memory",
+        make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
+    },
+];
+
+/// The parts of the product.
+#[must_use]
+pub const fn parts() -> Parts<'static> {
+    Parts { engine: &Runner, backends: BACKENDS, profiles: PROFILES }
+}

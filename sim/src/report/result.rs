@@ -1,0 +1,196 @@
+//! What came of one case, in one of five words.
+//!
+//! Deliberately not here: how a result is found (`crate::runner`), and how it is told (the
+//! formats beside this file).
+
+use std::fmt;
+use std::path::PathBuf;
+
+use hostmem_interface::Grain;
+use hostmem_interface::scenario::Level;
+
+/// The five words in which a line of a report may end: there is no sixth anywhere.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum VerdictWord {
+    /// Every step is what the law permits and the scenario expects.
+    Agrees,
+    /// A step is not.
+    Diverges,
+    /// A step is not, and a list of known differences says so.
+    Tolerated,
+    /// It could not be judged.
+    Skipped,
+    /// The subject, or the way to it, broke.
+    Broken,
+}
+
+impl VerdictWord {
+    /// Every word, in the order of reports.
+    pub const ALL: [Self; 5] =
+        [Self::Agrees, Self::Diverges, Self::Tolerated, Self::Skipped, Self::Broken];
+
+    /// The word itself.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Agrees => "agrees",
+            Self::Diverges => "diverges",
+            Self::Tolerated => "tolerated",
+            Self::Skipped => "skipped",
+            Self::Broken => "broken",
+        }
+    }
+}
+
+impl fmt::Display for VerdictWord {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+/// Where a case comes from.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Suite {
+    /// A shrunk failure of the past that ships with hostmem.
+    Regressions,
+    /// A scenario that ships with hostmem.
+    Scenarios,
+    /// A recording of a real CLR that ships with hostmem.
+    Recordings,
+    /// A file that the user named.
+    #[default]
+    Files,
+    /// The seeded generator.
+    Random,
+}
+
+impl Suite {
+    /// Every suite, in the order in which `check` runs them.
+    pub const ALL: [Self; 5] =
+        [Self::Regressions, Self::Scenarios, Self::Recordings, Self::Files, Self::Random];
+
+    /// The name in reports.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Regressions => "regressions",
+            Self::Scenarios => "scenarios",
+            Self::Recordings => "recordings",
+            Self::Files => "files",
+            Self::Random => "random",
+        }
+    }
+
+    /// Whether its cases ship with hostmem, which then vouches for what they expect.
+    #[must_use]
+    pub const fn ships(self) -> bool {
+        matches!(self, Self::Regressions | Self::Scenarios | Self::Recordings)
+    }
+}
+
+/// What came of one case on one backend.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CaseResult {
+    /// The path of the scenario, or the name of the random case.
+    pub scenario: String,
+    /// Where the case comes from.
+    pub suite: Suite,
+    /// The backend's name.
+    pub backend: String,
+    /// The verdict.
+    pub word: VerdictWord,
+    /// How strong the evidence is: the weaker of the scenario's and the rule's.
+    pub level: Level,
+    /// The grain at which errors were compared.
+    pub grain: Grain,
+    /// How many steps were carried out.
+    pub steps: usize,
+    /// The step that decided the verdict, counted from 1.
+    pub step: Option<usize>,
+    /// The rule that decided it.
+    pub rule: Option<String>,
+    /// The call of that step, as a person reads it.
+    pub call: Option<String>,
+    /// What was permitted and expected.
+    pub expected: Option<String>,
+    /// What the subject did.
+    pub observed: Option<String>,
+    /// Why it was skipped, tolerated or broken.
+    pub reason: Option<String>,
+    /// The capability or backend whose absence is the reason.
+    pub missing: Option<String>,
+    /// Rules of which the subject took one of several permitted readings.
+    pub readings: Vec<String>,
+    /// The command that does it again.
+    pub replay: Option<String>,
+    /// The scenario file that was written for it.
+    pub file: Option<PathBuf>,
+    /// The case's own expectation is not what the law permits.
+    pub self_check: bool,
+    /// A known difference is listed that no longer differs.
+    pub stale: bool,
+    /// What the digest takes in of the case: its seed, and per step verdict, rule and
+    /// normalised outcome, hashed.
+    pub record: [u8; 32],
+}
+
+impl CaseResult {
+    /// A result of that word with nothing further known.
+    #[must_use]
+    pub fn new(scenario: &str, backend: &str, word: VerdictWord) -> Self {
+        Self {
+            scenario: scenario.to_owned(),
+            suite: Suite::default(),
+            backend: backend.to_owned(),
+            word,
+            level: Level::Must,
+            grain: Grain::Win32,
+            steps: 0,
+            step: None,
+            rule: None,
+            call: None,
+            expected: None,
+            observed: None,
+            reason: None,
+            missing: None,
+            readings: Vec::new(),
+            replay: None,
+            file: None,
+            self_check: false,
+            stale: false,
+            record: [0; 32],
+        }
+    }
+
+    /// A case that could not be judged.
+    #[must_use]
+    pub fn skipped(scenario: &str, backend: &str, reason: impl Into<String>) -> Self {
+        Self { reason: Some(reason.into()), ..Self::new(scenario, backend, VerdictWord::Skipped) }
+    }
+
+    /// Whether hostmem contradicts itself here.
+    #[must_use]
+    pub const fn is_contradiction(&self) -> bool {
+        self.stale || (self.self_check && self.suite.ships())
+    }
+
+    /// Whether a report has to tell of it.
+    #[must_use]
+    pub fn is_finding(&self) -> bool {
+        self.word != VerdictWord::Agrees || self.stale
+    }
+
+    /// Whether it is a divergence that fails the run.
+    #[must_use]
+    pub fn is_fatal_divergence(&self, strict: bool) -> bool {
+        self.word == VerdictWord::Diverges && (strict || self.level == Level::Must)
+    }
+
+    /// Whether the run fails because of it (a missing requirement apart).
+    #[must_use]
+    pub fn fails(&self, strict: bool) -> bool {
+        self.is_contradiction()
+            || self.word == VerdictWord::Broken
+            || self.is_fatal_divergence(strict)
+    }
+}
