@@ -75,6 +75,9 @@ pub enum ScopeError {
     /// Nothing to protect pages with.
     #[error("no protection; expected at least 1")]
     Protections,
+    /// More calls than have numbers.
+    #[error("{0} calls in each state; expected fewer than 65536: name fewer protections")]
+    Calls(usize),
 }
 
 impl Scope {
