@@ -38,6 +38,12 @@ pub const BACKENDS: &[Kind] = &[
         about: "hostmem's own model of the law, on a simulated machine",
         make: |_| Ok(Arc::new(ModelBackend)),
     },
+    Kind {
+        name: hostmem_slow_twin::NAME,
+        argument: None,
+        about: "the law written a second time and plainly: the check on the model",
+        make: |_| Ok(Arc::new(hostmem_slow_twin::SlowTwinBackend)),
+    },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {
         name: "linux",

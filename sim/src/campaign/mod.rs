@@ -27,7 +27,7 @@ use hostmem_interface::Backend as _;
 use crate::backend::Named;
 use crate::engine::{Engine, Ran, Settings, Unreadable};
 use crate::panics;
-use crate::report::{CaseResult, End, Suite};
+use crate::report::{CaseResult, End, Suite, VerdictWord};
 use crate::run::Coverage;
 use failure::Recipe;
 use plan::{Case, Cursor, Plan};
@@ -148,7 +148,9 @@ fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Mann
                 Case::Scenario(scenario) => scenario.suite,
                 Case::Random(_) => Suite::Random,
             };
-            if ran.result.fails(manner.strict) || ran.failing.is_some() {
+            // Also of what does not fail the run: a finding without a way back is worth little.
+            let unlawful = matches!(ran.result.word, VerdictWord::Diverges | VerdictWord::Broken);
+            if unlawful || ran.result.is_contradiction() {
                 failure::keep(&mut ran, case, backend, &manner.recipe);
             }
             Told::Ran(Box::new(ran))
