@@ -2,7 +2,7 @@
 //!
 //! Source: winnt.h. On 64 bits it has 48 bytes: `PartitionId` of newer SDKs lies in what was
 //! padding before. Every offset is asserted here, and again by a C++ compiler against
-//! hostmem.h (`tests/tests/com_abi.rs`).
+//! hostmem.h (`tests/tests/com.rs`).
 //!
 //! Deliberately not here: the meaning of the fields.
 
