@@ -59,7 +59,19 @@ impl Actor {
         prefer: impl Fn(&Outcome) -> bool,
     ) -> (Reply, bool) {
         let verdict = decide(&self.state, call);
-        let mut candidates = self.candidates(call, &verdict);
+        self.act_under(&verdict, call, prefer)
+    }
+
+    /// Carries out a call under a verdict, lawful or not, as [`Self::act_preferring`] does
+    /// under the law's own. A deliberately broken manager is made so: its effects must be
+    /// possible in this state, its answers need not be right.
+    pub fn act_under(
+        &mut self,
+        verdict: &Verdict,
+        call: &Call,
+        prefer: impl Fn(&Outcome) -> bool,
+    ) -> (Reply, bool) {
+        let mut candidates = self.candidates(call, verdict);
         let liked = candidates.iter().position(|candidate| prefer(&candidate.outcome));
         let chosen = candidates.swap_remove(liked.unwrap_or(0));
         if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &chosen.outcome)
@@ -105,7 +117,11 @@ impl Actor {
     }
 
     fn realise(&mut self, call: &Call, reading: &Permitted, into: &mut Vec<Candidate>) {
-        let effect = reading.effect.clone();
+        let effect = match &reading.effect {
+            // News of a mapping that is none: the heaps keep what they live in.
+            Effect::ReleaseForeign(base) if self.arenas.contains(base) => Effect::None,
+            effect => effect.clone(),
+        };
         let outcome = match &reading.answer {
             Answer::Refused(no) => Outcome::Refused(no.refusal()),
             Answer::Nothing => Outcome::ok(),

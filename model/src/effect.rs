@@ -221,7 +221,8 @@ impl State {
         let owned = self.space.find(start).is_some()
             || self.space.next(start).is_some_and(|next| next.base().0 < end);
         let known = self.foreign_overlapping(start, Address(end)).is_some();
-        if !base.is_null() && !owned && !known {
+        // The lowest 64 KiB are free for ever (VQ-11).
+        if start.0 >= self.space.machine().lowest && !owned && !known {
             self.foreign.insert(start.0, end);
         }
     }

@@ -14,7 +14,7 @@
 //! * they accept copy-on-write protections, which are well formed (VA-41);
 //! * `MEM_WRITE_WATCH` and `MEM_LARGE_PAGES` need `MEM_RESERVE` even with a null address
 //!   (VA-44, VA-46);
-//! * a reservation with `MEM_PHYSICAL` can be committed like any other: no rule forbids it.
+//! * pages of a reservation with `MEM_PHYSICAL` cannot be committed: 487 (VA-45).
 //!
 //! Deliberately not here: large pages, which nobody is privileged to have (VA-46), and
 //! physical pages to map into a `MEM_PHYSICAL` reservation.
@@ -117,6 +117,7 @@ fn reserve(
         pages: pages.clone(),
         protect,
         watched: kind.contains(WRITE_WATCH),
+        physical: kind.contains(PHYSICAL),
         purpose: Purpose::Caller,
     });
     if committing {
@@ -156,8 +157,9 @@ fn commit(
     protect: Protection,
 ) -> Result<Address, Refusal> {
     let pages = space.touched(address, size);
-    ensure(space.allocation_around(&pages).is_some(), INVALID_ADDRESS)?; // VA-20, VA-21
+    let allocation = space.allocation_around(&pages).ok_or(INVALID_ADDRESS)?; // VA-20, VA-21
     ensure(!protection::is_copy_on_write(protect), INVALID_PARAMETER)?; // VA-30: behind the lookup
+    ensure(!allocation.physical, INVALID_ADDRESS)?; // VA-45
     ensure(space.can_commit(space.uncommitted(&pages)), COMMITMENT_LIMIT)?; // VA-27
     space.commit(&pages, protect); // VA-22..24
     Ok(space.address_of(pages.start)) // VA-13

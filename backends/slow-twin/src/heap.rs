@@ -94,7 +94,13 @@ fn add_arena(space: &mut Space, heap: usize, least: u64) -> Result<(), Refusal> 
     from.end = pages.end * space.machine.page;
     let executable = from.kind.contains(MallocType::EXECUTABLE);
     let protect = if executable { Protection::EXECUTE_READWRITE } else { Protection::READWRITE };
-    space.add(Allocation { pages, protect, watched: false, purpose: Purpose::Heap { heap } });
+    space.add(Allocation {
+        pages,
+        protect,
+        watched: false,
+        physical: false,
+        purpose: Purpose::Heap { heap },
+    });
     Ok(())
 }
 

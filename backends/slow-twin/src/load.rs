@@ -25,7 +25,7 @@ const MOST_LOW: u64 = 64 << 20;
 pub(crate) struct Load {
     physical: u64,
     now: MemoryLoad,
-    callbacks: Vec<Arc<dyn MemoryNotificationCallback>>,
+    callback: Option<Arc<dyn MemoryNotificationCallback>>,
 }
 
 impl fmt::Debug for Load {
@@ -33,23 +33,21 @@ impl fmt::Debug for Load {
         f.debug_struct("Load")
             .field("physical", &self.physical)
             .field("now", &self.now)
-            .field("callbacks", &self.callbacks.len())
+            .field("registered", &self.callback.is_some())
             .finish()
     }
 }
 
-/// A notification and everybody who gets it.
+/// A notification and who gets it.
 pub(crate) struct Notification {
     class: MemoryAvailable,
-    callbacks: Vec<Arc<dyn MemoryNotificationCallback>>,
+    callback: Arc<dyn MemoryNotificationCallback>,
 }
 
 impl Notification {
-    /// Calls them, in the order of their registration. No lock may be held.
+    /// Calls back. No lock may be held.
     pub(crate) fn deliver(self) {
-        for callback in self.callbacks {
-            callback.on_memory_notification(self.class);
-        }
+        self.callback.on_memory_notification(self.class);
     }
 }
 
@@ -58,7 +56,7 @@ impl Load {
     pub(crate) fn new(physical: Option<u64>) -> Self {
         let physical = physical.unwrap_or(PHYSICAL);
         let now = MemoryLoad { load: 0, available: physical };
-        Self { physical, now, callbacks: Vec::new() }
+        Self { physical, now, callback: None }
     }
 
     /// `GetMemoryLoad`.
@@ -66,9 +64,10 @@ impl Load {
         self.now
     }
 
-    /// `RegisterMemoryNotificationCallback`: kept for good, and told nothing yet.
+    /// `RegisterMemoryNotificationCallback`: kept until another one is, so that each change is
+    /// told once (NT-02); told nothing yet.
     pub(crate) fn register(&mut self, callback: Arc<dyn MemoryNotificationCallback>) {
-        self.callbacks.push(callback);
+        self.callback = Some(callback);
     }
 
     /// Moves the machine; a notification is due if the class changed.
@@ -77,8 +76,8 @@ impl Load {
         let before = self.class();
         self.now = load;
         let class = self.class();
-        let due = class != before;
-        Ok(due.then(|| Notification { class, callbacks: self.callbacks.clone() }))
+        let due = self.callback.clone().filter(|_| class != before);
+        Ok(due.map(|callback| Notification { class, callback }))
     }
 
     fn class(&self) -> MemoryAvailable {

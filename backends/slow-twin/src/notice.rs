@@ -22,6 +22,7 @@ pub(crate) fn acquired(space: &mut Space, address: Address, size: u64) {
             pages,
             protect: Protection::READWRITE,
             watched: false,
+            physical: false,
             purpose: Purpose::Mapping,
         });
     }

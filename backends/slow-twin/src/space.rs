@@ -47,6 +47,8 @@ pub(crate) struct Allocation {
     pub(crate) protect: Protection,
     /// Whether writes are recorded (WW-14).
     pub(crate) watched: bool,
+    /// Whether it is for physical pages, which are mapped and not committed (VA-45).
+    pub(crate) physical: bool,
     /// What it is for.
     pub(crate) purpose: Purpose,
 }
