@@ -231,7 +231,7 @@ mod tests {
                 let mut used: Vec<u64> = layout.pages.iter().map(|at| at / unit).collect();
                 assert!(used.is_sorted());
                 used.dedup();
-                assert_eq!(used.len() as u32, granules, "{pages} pages, {granules} granules");
+                assert_eq!(used.len(), granules as usize, "{pages} pages, {granules} granules");
             }
         }
     }
