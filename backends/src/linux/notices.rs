@@ -1,13 +1,16 @@
 //! What the runtime tells the manager: its callbacks, and the ranges that it maps by itself.
 //!
-//! Deliberately not here: a use for the ranges. They lie outside the arena by construction.
+//! The ranges only show in queries: memory that the runtime maps lies outside the arena by
+//! construction, and nobody here could grant or take it.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::ops::Range;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hostmem_interface::{MemoryAvailable, MemoryNotificationCallback, Refusal, Win32Error};
 
+use super::ledger::PAGE;
 use super::manager::refuse;
 use super::pressure::Listener;
 
@@ -58,6 +61,17 @@ impl Notices {
 
     pub(super) fn acquired(&self, at: u64, size: u64) {
         lock(&self.foreign).insert(at, size);
+    }
+
+    /// The announced mapping that holds `page` or is the next one behind it, in whole pages.
+    pub(super) fn next_mapping(&self, page: u64) -> Option<Range<u64>> {
+        let whole = |(base, size): (&u64, &u64)| {
+            let end = base.checked_add(*size)?.checked_next_multiple_of(PAGE)?;
+            let start = base & !(PAGE - 1);
+            (*size > 0 && end > page).then_some(start..end)
+        };
+        let foreign = lock(&self.foreign);
+        foreign.iter().filter_map(whole).min_by_key(|mapping| mapping.start)
     }
 
     pub(super) fn released(&self, at: u64) {

@@ -51,8 +51,27 @@ impl LinuxManager {
         let space = self.space();
         match space.ledger.containing(page) {
             Some(allocation) => inside(page, allocation),
-            None => {
-                let end = space.ledger.next_base(page);
+            None => self.not_allocated(page, space.ledger.next_base(page)),
+        }
+    }
+}
+
+impl LinuxManager {
+    /// A page of the arena in no allocation; the next one begins at `end`. What the runtime
+    /// said that it mapped there is not called free.
+    fn not_allocated(&self, page: u64, end: u64) -> MemoryBasicInformation {
+        match self.notices.next_mapping(page) {
+            Some(mapping) if mapping.start <= page => MemoryBasicInformation {
+                base_address: Address(page),
+                allocation_base: Address(mapping.start),
+                allocation_protect: Protection::READWRITE,
+                region_size: mapping.end.min(end) - page,
+                state: RegionState::COMMIT,
+                protect: Protection::READWRITE,
+                kind: RegionType::MAPPED,
+            },
+            mapping => {
+                let end = mapping.map_or(end, |mapping| mapping.start.min(end));
                 MemoryBasicInformation::free(Address(page), end - page)
             }
         }
