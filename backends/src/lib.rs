@@ -1,6 +1,7 @@
 //! Real subjects behind hostmem's interface: each acts by itself, with real memory.
 //!
-//! Map: [`linux`] is this machine's kernel.
+//! Map: [`linux`] is this machine's kernel; [`com`] speaks COM in both directions; [`child`] keeps a
+//! subject in another process on a time limit, and [`wire`] is how it is spoken to.
 //!
 //! Deliberately not here: the model. No subject can import the law that judges it, and
 //! `tests/tidy.rs` keeps the manifest that way.
@@ -8,3 +9,9 @@
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub mod linux;
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub mod child;
+#[cfg(target_pointer_width = "64")]
+pub mod com;
+pub mod wire;

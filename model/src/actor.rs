@@ -59,7 +59,19 @@ impl Actor {
         prefer: impl Fn(&Outcome) -> bool,
     ) -> (Reply, bool) {
         let verdict = decide(&self.state, call);
-        let mut candidates = self.candidates(call, &verdict);
+        self.act_under(&verdict, call, prefer)
+    }
+
+    /// Carries out a call under a verdict, lawful or not, as [`Self::act_preferring`] does
+    /// under the law's own. A deliberately broken manager is made so: its effects must be
+    /// possible in this state, its answers need not be right.
+    pub fn act_under(
+        &mut self,
+        verdict: &Verdict,
+        call: &Call,
+        prefer: impl Fn(&Outcome) -> bool,
+    ) -> (Reply, bool) {
+        let mut candidates = self.candidates(call, verdict);
         let liked = candidates.iter().position(|candidate| prefer(&candidate.outcome));
         let chosen = candidates.swap_remove(liked.unwrap_or(0));
         if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &chosen.outcome)
@@ -138,10 +150,10 @@ impl Actor {
                 return;
             }
             Answer::BlockBytes(at, size) => {
-                let bytes = self.state.heaps.likeliest(*at, *size);
+                let bytes = self.state.likeliest_bytes(*at, *size);
                 into.push(Candidate {
                     outcome: Outcome::done(Value::Bytes(bytes.clone())),
-                    effect: Effect::SawBlock(*at, bytes),
+                    effect: Effect::Saw(*at, bytes),
                 });
                 return;
             }

@@ -43,6 +43,9 @@ pub enum Judgement {
         rule: RuleId,
         /// Whether other answers had been lawful too, so that the reading taken is news.
         reading: bool,
+        /// A second rule that the outcome was held against: of the HRESULT, or of the
+        /// notifications.
+        also: Option<RuleId>,
     },
     /// An explicit reservation of unowned memory was refused: lawful if a page of
     /// `[start, end)` is not free.
@@ -144,8 +147,11 @@ impl Judge {
             match self.fit(reading, outcome) {
                 Fit::Yes(effect) => {
                     let reading_taken = !verdict.others.is_empty();
-                    let judgement =
-                        Judgement::Agrees { rule: reading.rule, reading: reading_taken };
+                    let judgement = Judgement::Agrees {
+                        rule: reading.rule,
+                        reading: reading_taken,
+                        also: self.also(call, reading, outcome),
+                    };
                     return (judgement, effect);
                 }
                 Fit::But(rule, expected) => {
@@ -272,6 +278,20 @@ impl Judge {
         })
     }
 
+    /// The rule of the HRESULT or of the notifications that the outcome was held against too.
+    fn also(&self, call: &Call, reading: &Permitted, outcome: &Outcome) -> Option<RuleId> {
+        match (&reading.answer, outcome) {
+            (Answer::Refused(No::Memory(_)), _) => Some(HR_01),
+            (Answer::Refused(No::NotOurs), _) => Some(HR_02),
+            (Answer::Refused(_), _) => Some(HR_03),
+            (_, Outcome::Done { code, .. }) if *code != Hresult::S_OK => Some(HR_05),
+            _ if matches!(call, Call::SetMemoryLoad { .. }) && self.state.pressure.registered => {
+                Some(NT_02)
+            }
+            _ => None,
+        }
+    }
+
     fn fit(&self, reading: &Permitted, outcome: &Outcome) -> Fit {
         match (&reading.answer, outcome) {
             (Answer::Refused(no), Outcome::Refused(refusal)) => self.fit_no(*no, refusal),
@@ -363,8 +383,8 @@ impl Judge {
                 yes_if(right, || self.saw(*at, seen, effect))
             }
             (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {
-                let right = seen.len() as u64 == *size && self.state.heaps.permit(*at, seen);
-                yes_if(right, || Effect::SawBlock(*at, seen.clone()))
+                let right = seen.len() as u64 == *size && self.state.permits_bytes(*at, seen);
+                yes_if(right, || Effect::Saw(*at, seen.clone()))
             }
             (Answer::Pages(pages, unit), Value::Pages { pages: seen, granularity }) => {
                 effect_if(pages == seen && unit == granularity)
@@ -443,24 +463,6 @@ impl Judge {
             && self.state.foreign().next().is_none();
         let exact = seen.base_address == unowned.at.align_down(machine.page) && end == unowned.end;
         fields && !unowned.acquired && (exact || !(unowned.between_owned && alone))
-    }
-}
-
-/// Rules about codes that may be reported as the reading taken.
-#[must_use]
-pub fn hresult_reading(call: &Call, outcome: &Outcome) -> Option<RuleId> {
-    match outcome {
-        Outcome::Done { code, .. } if *code != Hresult::S_OK => Some(HR_05),
-        Outcome::Refused(refusal) if refusal.win32.is_none() => {
-            let named = [Hresult::E_OUTOFMEMORY, Hresult::HOST_E_INVALIDOPERATION];
-            let memory = call.critical().is_some();
-            match refusal.hresult {
-                code if code == named[0] && memory => Some(HR_01),
-                code if code == named[1] => Some(HR_02),
-                _ => Some(HR_03),
-            }
-        }
-        _ => None,
     }
 }
 

@@ -27,6 +27,8 @@ pub enum Proof {
     Decided,
     /// It is about state: a step observes it, in a scenario that names it.
     Observed,
+    /// Only a subject that answers wrongly meets it: the tests of the judge show how.
+    Judged,
     /// Not in scope; why.
     Out(&'static str),
 }
@@ -111,7 +113,7 @@ macro_rules! law {
     };
 }
 
-use Proof::{Decided, Observed, Out};
+use Proof::{Decided, Judged, Observed, Out};
 
 const NT_ONLY: Proof = Out("only the Nt calls can reach it, VirtualAlloc and VirtualFree cannot");
 
@@ -534,13 +536,13 @@ law! {
     HR_03 "HR-03" May Decided,
         "Any other refusal may be any failing HRESULT; ours is HRESULT_FROM_WIN32.",
         "hosting docs list only general codes";
-    HR_04 "HR-04" Must Decided,
+    HR_04 "HR-04" Must Judged,
         "A success code other than S_OK is a failure where the runtime compares with S_OK.",
         "CLR source, hosting.cpp EEVirtualAlloc, EEVirtualFree, EEVirtualProtect, EEHeapAlloc";
-    HR_05 "HR-05" Should Decided,
+    HR_05 "HR-05" Should Judged,
         "A success code other than S_OK is permitted for VirtualQuery and the three address-space notices.",
         "CLR source, hosting.cpp EEVirtualQuery, util.cpp CLRMapViewOfFileEx";
-    RS_01 "RS-01" Should Decided,
+    RS_01 "RS-01" Should Judged,
         "A manager does not refuse less than 64 MiB for lack of memory while less than half of its limit is in use.",
         "what a caller may expect of any manager";
 

@@ -11,15 +11,7 @@ use hostmem_model::ModelBackend;
 use crate::backend::Kind;
 use crate::engine::Engine;
 use crate::runner::Runner;
-
-/// A workload profile of the generator.
-#[derive(Clone, Copy, Debug)]
-pub struct Profile {
-    /// How a user asks for it.
-    pub name: &'static str,
-    /// One line for `list profiles`.
-    pub about: &'static str,
-}
+use crate::workload::{PROFILES, Profile};
 
 /// Everything that the command needs from the rest of hostmem.
 #[derive(Clone, Copy)]
@@ -46,6 +38,12 @@ pub const BACKENDS: &[Kind] = &[
         about: "hostmem's own model of the law, on a simulated machine",
         make: |_| Ok(Arc::new(ModelBackend)),
     },
+    Kind {
+        name: hostmem_slow_twin::NAME,
+        argument: None,
+        about: "the law written a second time and plainly: the check on the model",
+        make: |_| Ok(Arc::new(hostmem_slow_twin::SlowTwinBackend)),
+    },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {
         name: "linux",
@@ -54,9 +52,6 @@ pub const BACKENDS: &[Kind] = &[
         make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
     },
 ];
-
-/// Every profile; the first is the default.
-pub const PROFILES: &[Profile] = &[];
 
 /// The parts of the product.
 #[must_use]

@@ -5,7 +5,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use hostmem_interface::scenario::{Scenario, read};
+use hostmem_interface::scenario::Scenario;
+use hostmem_interface::scenario::read::read;
 
 /// The repository's root.
 #[must_use]
@@ -63,7 +64,7 @@ pub fn scenarios() -> Vec<(String, Scenario)> {
         .chain(packed)
         .map(|(path, text)| {
             let name = relative(&path);
-            let scenario = read::read(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
+            let scenario = read(&text).unwrap_or_else(|error| panic!("{name}: {error}"));
             (name, scenario)
         })
         .collect()

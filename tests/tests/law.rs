@@ -55,7 +55,7 @@ fn every_rule_in_scope_is_proven_and_every_rule_named_exists() {
         let proven = match rule.proof {
             Proof::Decided => decided.contains_key(rule.id),
             Proof::Observed => observed.contains_key(rule.id),
-            Proof::Out(_) => true,
+            Proof::Judged | Proof::Out(_) => true,
         };
         if !proven {
             unproven.push(rule.id);

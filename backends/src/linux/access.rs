@@ -61,6 +61,12 @@ impl MemoryAccess for LinuxManager {
     fn write(&self, address: Address, bytes: &[u8]) -> Result<(), Fault> {
         // Code that is being looked at must not change before it runs.
         let _shared = self.writes.read().unwrap_or_else(PoisonError::into_inner);
+        if let Some((behind, rest)) = self.refused_behind(address.0, bytes) {
+            return self.access(AccessKind::Write, behind, rest.len() as u64, |touch| {
+                // SAFETY: as for a read.
+                unsafe { touch.write(behind, rest) }
+            });
+        }
         self.access(AccessKind::Write, address.0, bytes.len() as u64, |touch| {
             // SAFETY: as for a read.
             unsafe { touch.write(address.0, bytes) }
@@ -80,6 +86,22 @@ impl MemoryAccess for LinuxManager {
 }
 
 impl LinuxManager {
+    /// The part of a store on its second page, where only that page refuses it.
+    ///
+    /// The kernel resolves the write-protect fault of the first page, which marks it as
+    /// written, before the processor tries again and the second page refuses the store. A
+    /// write that faults must mark nothing (WW-10): so the page that refuses is tried alone.
+    fn refused_behind<'b>(&self, at: u64, bytes: &'b [u8]) -> Option<(u64, &'b [u8])> {
+        let end = at.checked_add(bytes.len() as u64)?;
+        let behind = (at & !(PAGE - 1)) + PAGE;
+        if end <= behind {
+            return None;
+        }
+        let fault = expected(&self.space().ledger, AccessKind::Write, &(at..end))?;
+        let split = usize::try_from(behind - at).ok()?;
+        (fault.at.0 == behind).then(|| (behind, &bytes[split..]))
+    }
+
     /// Makes an access where that is allowed, else answers for it.
     fn access(
         &self,

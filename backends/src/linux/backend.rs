@@ -134,7 +134,8 @@ fn describe(asked: &Machine, options: &LinuxOptions) -> Result<Description, Open
     };
     let shown = Machine { physical: asked.physical.and(known), commit_limit: None, ..machine };
     if shown != (Machine { commit_limit: None, ..*asked }) {
-        return Err(OpenError::Machine(format!("asked for {asked:?}, this one is {machine:?}")));
+        let why = "its page, granularity, limits or physical memory are not those asked for";
+        return Err(OpenError::Machine(why.to_owned()));
     }
     let mut capabilities = Capabilities::from_iter(ALWAYS);
     let mut absent = Vec::new();

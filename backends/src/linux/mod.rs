@@ -41,7 +41,7 @@ mod protection;
 mod query;
 #[cfg(test)]
 mod tests;
-mod touch;
+pub(crate) mod touch;
 mod watch;
 mod write_watch;
 

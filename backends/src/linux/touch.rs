@@ -28,11 +28,11 @@ const PAGE: u64 = 0x1000;
 
 /// A fault as the processor and the kernel told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RawFault {
+pub(crate) struct RawFault {
     /// What was attempted, from the processor's error code.
-    pub(super) kind: AccessKind,
+    pub(crate) kind: AccessKind,
     /// The first byte of the access on the faulting page.
-    pub(super) at: u64,
+    pub(crate) at: u64,
 }
 
 impl fmt::Display for RawFault {
@@ -43,14 +43,14 @@ impl fmt::Display for RawFault {
 
 /// The right to touch memory: proof that the handler is installed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Touch(());
+pub(crate) struct Touch(());
 
 impl Touch {
     /// Installs the handler, once for the process.
     ///
     /// # Errors
     /// Why memory cannot be touched safely on this machine.
-    pub(super) fn arm() -> Result<Self, String> {
+    pub(crate) fn arm() -> Result<Self, String> {
         handler::install().map(|()| Self(()))
     }
 
@@ -62,7 +62,7 @@ impl Touch {
     /// # Safety
     /// Nothing in the process may rely on `[at, at + into.len())` not being read: no
     /// memory-mapped device, and no Rust object that another thread is changing.
-    pub(super) unsafe fn read(self, at: u64, into: &mut [u8]) -> Result<(), RawFault> {
+    pub(crate) unsafe fn read(self, at: u64, into: &mut [u8]) -> Result<(), RawFault> {
         let size = into.len() as u64;
         // SAFETY: the stubs only read `at`, which the caller vouches for.
         let landing = unsafe {
@@ -89,7 +89,7 @@ impl Touch {
     ///
     /// # Safety
     /// `[at, at + bytes.len())` is memory that no Rust object lives in.
-    pub(super) unsafe fn write(self, at: u64, bytes: &[u8]) -> Result<(), RawFault> {
+    pub(crate) unsafe fn write(self, at: u64, bytes: &[u8]) -> Result<(), RawFault> {
         let size = bytes.len() as u64;
         let mut word = [0; 8];
         if let 1 | 2 | 4 | 8 = size {
@@ -116,7 +116,7 @@ impl Touch {
     ///
     /// # Safety
     /// If `at` can be fetched, the code there is a lone `ret` and stays one.
-    pub(super) unsafe fn execute(self, at: u64) -> Result<(), RawFault> {
+    pub(crate) unsafe fn execute(self, at: u64) -> Result<(), RawFault> {
         // SAFETY: the caller vouches for the code.
         unsafe { stubs::call(at) }.outcome(AccessKind::Execute, at, 1).map(drop)
     }

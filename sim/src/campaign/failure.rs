@@ -128,6 +128,6 @@ mod tests {
     #[test]
     fn a_file_name_has_nothing_that_a_file_system_minds() {
         let name = file_name("VF-01", "random/clr/17", "42", "agent:./x --y");
-        assert_eq!(name, "VF-01.agent----x---y.42.clr-17.json");
+        assert_eq!(name, "VF-01.agent---x---y.42.clr-17.json");
     }
 }

@@ -27,7 +27,7 @@ use hostmem_interface::Backend as _;
 use crate::backend::Named;
 use crate::engine::{Engine, Ran, Settings, Unreadable};
 use crate::panics;
-use crate::report::{CaseResult, End, Suite};
+use crate::report::{CaseResult, End, Suite, VerdictWord};
 use crate::run::Coverage;
 use failure::Recipe;
 use plan::{Case, Cursor, Plan};
@@ -73,6 +73,17 @@ enum Told {
     Panicked(String),
 }
 
+impl Told {
+    /// Whether the run ends with this case.
+    fn ends(&self, manner: &Manner<'_>) -> bool {
+        match self {
+            Self::Ran(ran) => manner.fail_fast && ran.result.fails(manner.strict),
+            Self::Unreadable(_) => false,
+            Self::Panicked(_) => true,
+        }
+    }
+}
+
 /// Runs every case of the plan on every backend.
 pub fn run(
     plan: &Plan,
@@ -114,6 +125,10 @@ fn work(
         };
         let Some((order, case, backend)) = next else { return };
         let told = run_case(&case, &backends[backend], engine, manner);
+        // At once, not when the result's turn comes: all cases before it have begun already.
+        if told.ends(manner) {
+            manner.stop.stop();
+        }
         if sender.send((order, told)).is_err() {
             return;
         }
@@ -133,7 +148,9 @@ fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Mann
                 Case::Scenario(scenario) => scenario.suite,
                 Case::Random(_) => Suite::Random,
             };
-            if ran.result.fails(manner.strict) || ran.failing.is_some() {
+            // Also of what does not fail the run: a finding without a way back is worth little.
+            let unlawful = matches!(ran.result.word, VerdictWord::Diverges | VerdictWord::Broken);
+            if unlawful || ran.result.is_contradiction() {
                 failure::keep(&mut ran, case, backend, &manner.recipe);
             }
             Told::Ran(Box::new(ran))
@@ -163,13 +180,10 @@ fn collect(
         early.insert(order, told);
         while let Some(told) = early.remove(&next) {
             next += 1;
-            // After the first failure the rest is dropped, so that the results do not depend
-            // on how far other threads had come.
+            // After the last case the rest is dropped, so that the results do not depend on
+            // how far other threads had come.
             if outcome.end == End::Complete {
                 outcome.end = take(told, manner, &mut outcome, observer);
-                if outcome.end != End::Complete {
-                    manner.stop.stop();
-                }
             }
         }
     }
@@ -177,18 +191,15 @@ fn collect(
 }
 
 fn take(told: Told, manner: &Manner<'_>, outcome: &mut Outcome, observer: Observer<'_>) -> End {
+    let ends = told.ends(manner);
     match told {
         Told::Ran(ran) => {
-            let failed = ran.result.fails(manner.strict);
             observer(&ran.result, &ran.trace);
             outcome.coverage.merge(&ran.coverage);
             outcome.results.push(ran.result);
-            if failed && manner.fail_fast { End::FailFast } else { End::Complete }
         }
-        Told::Unreadable(what) => {
-            outcome.unreadable.push(what);
-            End::Complete
-        }
-        Told::Panicked(what) => End::Internal(what),
+        Told::Unreadable(what) => outcome.unreadable.push(what),
+        Told::Panicked(what) => return End::Internal(what),
     }
+    if ends { End::FailFast } else { End::Complete }
 }

@@ -155,9 +155,13 @@ impl<'a> Cursor<'a> {
     pub const fn new(plan: &'a Plan, backends: usize) -> Self {
         Self { plan, backends, number: 0, backend: 0, order: 0 }
     }
+}
 
-    /// The next case: its place in the order, itself, and on which backend.
-    pub fn next(&mut self) -> Option<(u64, Case<'a>, usize)> {
+impl<'a> Iterator for Cursor<'a> {
+    /// A case's place in the order, the case, and on which backend.
+    type Item = (u64, Case<'a>, usize);
+
+    fn next(&mut self) -> Option<Self::Item> {
         loop {
             if self.plan.end().is_some_and(|end| self.number >= end) || self.backends == 0 {
                 return None;
@@ -189,8 +193,7 @@ mod tests {
     }
 
     fn names(plan: &Plan, backends: usize) -> Vec<String> {
-        let mut cursor = Cursor::new(plan, backends);
-        std::iter::from_fn(|| cursor.next())
+        Cursor::new(plan, backends)
             .map(|(order, case, backend)| format!("{order} {} {backend}", case.name()))
             .collect()
     }

@@ -56,6 +56,9 @@ fn write_rule(rule: &Rule, out: &mut Output<'_>) -> io::Result<()> {
         Proof::Observed => {
             writeln!(out, "  proof   it is about state: a step of a scenario observes it")
         }
+        Proof::Judged => {
+            writeln!(out, "  proof   the judge's own tests: only a wrong subject meets it")
+        }
         Proof::Out(why) => writeln!(out, "  proof   none, it is out of scope: {why}"),
     }
 }

@@ -14,7 +14,7 @@ use super::options::RunOptions;
 use super::{COMMIT, Context, Error};
 use crate::backend::{self, Named};
 use crate::campaign::failure::{self, Recipe};
-use crate::campaign::plan::Plan;
+use crate::campaign::plan::{Plan, Shard};
 use crate::campaign::stop::Stop;
 use crate::campaign::{self, Manner, Outcome};
 use crate::engine::Settings;
@@ -38,6 +38,11 @@ pub fn judge(
 ) -> Result<ExitStatus, Error> {
     let backends = backend::parse_all(&options.backends, context.parts.backends)?;
     check_requirements(&options.require, &backends, context.parts)?;
+    if plan.size() == Some(0) && plan.shard == Shard::WHOLE {
+        let why = "no case is selected; `hostmem list scenarios` prints the built-in ones, \
+                   random ones are called random/PROFILE/INDEX";
+        return Err(Error::Usage(why.to_owned()));
+    }
     // Before the run: a file that cannot be written is not found out about after it.
     let file = options.output.as_deref().map(Atomic::new).transpose()?;
     let shown = if file.is_some() { Format::Human } else { options.format };

@@ -1,8 +1,8 @@
 //! The command line: one file a command, each a thin function over the library.
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
-//! `check` and `replay`; [`check`], [`replay`], [`import`], [`list`], [`explain`], [`schema`]
-//! and [`fmt`] are the commands.
+//! `check` and `replay`; [`check`], [`replay`], [`exhaust`], [`import`], [`list`], [`explain`],
+//! [`schema`] and [`fmt`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
@@ -10,6 +10,7 @@
 //! Deliberately not here: anything that another program could not do through the library.
 
 pub mod check;
+pub mod exhaust;
 pub mod explain;
 pub mod fmt;
 pub mod import;
@@ -65,11 +66,19 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Replay(replay::Replay),
+    Exhaust(exhaust::Exhaust),
     Import(import::Import),
     List(list::List),
     Explain(explain::Explain),
     Schema(schema::Schema),
     Fmt(fmt::Fmt),
+}
+
+/// The names of every command.
+#[must_use]
+pub fn command_names() -> Vec<String> {
+    let command = <Cli as clap::CommandFactory>::command();
+    command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect()
 }
 
 /// A mistake of the user's, or something that the system refused.
@@ -153,6 +162,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
     match command {
         Command::Check(command) => command.run(context),
         Command::Replay(command) => command.run(context),
+        Command::Exhaust(command) => command.run(context),
         Command::Import(command) => command.run(context),
         Command::List(command) => command.run(context),
         Command::Explain(command) => command.run(context),

@@ -59,7 +59,7 @@ pub struct RunOptions {
     /// Tell which rules decided, and how often
     #[arg(long, help_heading = TELL)]
     pub coverage: bool,
-    /// Tell every step: its rule, its call and what came
+    /// Tell every step: its rule, its call and what came (on standard output, for people)
     #[arg(long, help_heading = TELL)]
     pub trace: bool,
 }

@@ -36,9 +36,6 @@ impl Replay {
             scenarios.extend(files::load(path)?);
         }
         scenarios.retain(|one| selection.selects(&one.name, &one.scenario.rules));
-        if scenarios.is_empty() {
-            return Err(Error::Usage("no scenario is selected".to_owned()));
-        }
         let plan = Plan { scenarios, random: None, selection, shard: self.run.shard };
         judge(&plan, &self.run, None, context)
     }

@@ -145,22 +145,16 @@ impl Pairing {
                 Ok(())
             }
             Relay::Call { source, module, function: name, arguments } => {
-                match Function::named(module, name) {
-                    Some((function, count)) => {
-                        let arguments = relay::arguments(arguments)
-                            .filter(|&(_, found)| found == count)
-                            .ok_or_else(|| {
-                                let expected = "as many hexadecimal arguments as the function has";
-                                Damage::new(bytes, expected).at(number)
-                            })?;
-                        self.call(number, source, module, function, arguments.0)
-                    }
-                    None => {
-                        self.log.summary.see(name);
-                        self.log.summary.leave_out(Reason::NoWord, name);
-                        Ok(())
-                    }
-                }
+                let Some((function, count)) = Function::named(module, name) else {
+                    self.log.summary.see(name);
+                    self.log.summary.leave_out(Reason::NoWord, name);
+                    return Ok(());
+                };
+                let expected = "as many hexadecimal arguments as the function has";
+                let (arguments, _) = relay::arguments(arguments)
+                    .filter(|&(_, found)| found == count)
+                    .ok_or_else(|| Damage::new(bytes, expected).at(number))?;
+                self.call(number, source, module, function, arguments)
             }
             Relay::Return { source, module, function: name, result } => {
                 match Function::named(module, name) {

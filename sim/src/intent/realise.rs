@@ -19,7 +19,7 @@ use crate::script::Script;
 use crate::view::{Binding, View};
 
 /// The most bytes that a case has committed at once.
-pub const MOST_COMMITTED: u64 = 768 << 20;
+pub const MOST_COMMITTED: u64 = 640 << 20;
 
 /// The code that is run: `ret`.
 pub const RET: u8 = 0xC3;

@@ -43,7 +43,7 @@ pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     write_header(report, out)?;
     write_table(report, out)?;
     let findings: Vec<&CaseResult> =
-        report.results.iter().filter(|result| result.word != VerdictWord::Agrees).collect();
+        report.results.iter().filter(|result| result.is_finding()).collect();
     writeln!(out, "<h2>Findings</h2>")?;
     if findings.is_empty() {
         writeln!(out, "<p>None: every case agrees.</p>")?;
@@ -120,6 +120,9 @@ fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
         if let Some(value) = value {
             write_entry(name, value, out)?;
         }
+    }
+    if result.stale {
+        write_entry("note", "a known difference is listed that no longer differs", out)?;
     }
     writeln!(out, "</dl></details>")
 }

@@ -109,7 +109,7 @@ fn write_table(summary: &Summary, out: &mut dyn io::Write) -> io::Result<()> {
 fn write_findings(report: &Report, detail: Detail, out: &mut dyn io::Write) -> io::Result<()> {
     let mut any = false;
     for result in &report.results {
-        if result.word != VerdictWord::Agrees || detail == Detail::Everything {
+        if result.is_finding() || detail == Detail::Everything {
             write_result(result, out)?;
             any = true;
         }
@@ -126,16 +126,16 @@ pub fn write_result(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<
     let (scenario, backend) = (printable(&result.scenario), printable(&result.backend));
     write!(out, "{scenario} on {backend}: {style}{}{style:#}", result.word)?;
     match result.word {
-        VerdictWord::Agrees if result.readings.is_empty() => return writeln!(out),
+        VerdictWord::Agrees if result.readings.is_empty() => writeln!(out)?,
         VerdictWord::Agrees => {
-            return writeln!(out, " (reading taken of {})", result.readings.join(", "));
+            writeln!(out, " (reading taken of {})", result.readings.join(", "))?;
         }
         VerdictWord::Diverges => writeln!(out, " ({})", result.level.name())?,
         VerdictWord::Tolerated | VerdictWord::Skipped | VerdictWord::Broken => {
             writeln!(out, " ({})", printable(result.reason.as_deref().unwrap_or("no reason")))?;
         }
     }
-    if result.word == VerdictWord::Skipped {
+    if result.word == VerdictWord::Skipped || !result.is_finding() {
         return Ok(());
     }
     write_details(result, out)
@@ -233,7 +233,7 @@ fn closing_sentence(summary: &Summary) -> String {
         .collect();
     let levels =
         if levels.is_empty() { String::new() } else { format!(" ({})", levels.join(", ")) };
-    format!("{cases}, {steps}: {diverges} diverges{levels}, {broken} broken")
+    format!("{cases}, {steps}: {diverges} diverge{levels}, {broken} broken")
 }
 
 fn plural(count: u64, noun: &str) -> String {

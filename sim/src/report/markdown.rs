@@ -22,7 +22,7 @@ pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "- {name}: {}", code(value))?;
     }
     write_table(report, out)?;
-    for result in report.results.iter().filter(|result| result.word != VerdictWord::Agrees) {
+    for result in report.results.iter().filter(|result| result.is_finding()) {
         write_finding(result, out)?;
     }
     write_end(report, out)
@@ -72,6 +72,9 @@ fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
         if let Some(value) = value {
             writeln!(out, "  - {name} {}", code(value))?;
         }
+    }
+    if result.stale {
+        writeln!(out, "  - the list of known differences is out of date: this no longer differs")?;
     }
     Ok(())
 }

@@ -174,6 +174,12 @@ impl CaseResult {
         self.stale || (self.self_check && self.suite.ships())
     }
 
+    /// Whether a report has to tell of it.
+    #[must_use]
+    pub fn is_finding(&self) -> bool {
+        self.word != VerdictWord::Agrees || self.stale
+    }
+
     /// Whether it is a divergence that fails the run.
     #[must_use]
     pub fn is_fatal_divergence(&self, strict: bool) -> bool {

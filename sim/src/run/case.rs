@@ -301,8 +301,10 @@ impl<'a> Case<'a> {
         notified: Vec<MemoryAvailable>,
     ) -> ControlFlow<Ending, Answered> {
         match self.judge.judge(call, verdict, &outcome, &notified) {
-            Judgement::Agrees { rule, reading } => {
-                self.coverage.add(rule, &outcome);
+            Judgement::Agrees { rule, reading, also } => {
+                for rule in [Some(rule), also].into_iter().flatten() {
+                    self.coverage.add(rule, &outcome);
+                }
                 if reading && !self.readings.contains(&rule) {
                     self.readings.push(rule);
                 }

@@ -79,7 +79,9 @@ struct Segments {
     weights: [u32; 4],
     heaps: u64,
     sizes: Sizes,
+    /// How much survives a collection at most, percent.
     survival: u64,
+    /// The most that is allocated at once, in units of 64 KiB.
     burst: u64,
     kind: AllocationType,
     retain: bool,
@@ -143,6 +145,10 @@ impl Segments {
             1 => (self.heaps * small, self.heaps),
             _ => (small, 1),
         };
+        if self.tried > 0 {
+            // Perhaps there is no write watch (`GCToOSInterface::SupportsWriteWatch`).
+            self.kind = AllocationType::RESERVE;
+        }
         self.tried += 1;
         let held = Held { name: script.reserve(all, self.kind, Protection::READWRITE), size: all };
         for heap in 0..count {

@@ -35,20 +35,26 @@ impl Held {
         }
     }
 
+    /// How many bytes are committed without a gap from `start` on, up to `end`; `None` if the
+    /// allocation does not exist or is shorter.
+    #[must_use]
+    pub fn committed(&self, view: &View<'_>, start: u64, end: u64) -> Option<u64> {
+        let page = view.state.machine().page;
+        let allocation = self.find(view)?;
+        let pages = start / page..end.div_ceil(page);
+        if pages.end > allocation.all_pages().end {
+            return None;
+        }
+        let first = pages.start;
+        let runs = allocation.runs(pages).take_while(|(_, state)| state.is_committed());
+        Some(runs.last().map_or(0, |(pages, _)| (pages.end - first) * page))
+    }
+
     /// A place in it.
     #[must_use]
     pub const fn at(&self, offset: u64) -> Place {
         Place::Relative { name: self.name, offset }
     }
-}
-
-/// The first page of an allocation from which on nothing is committed, in bytes from its
-/// base: how far a heap that grows upward has grown.
-#[must_use]
-pub fn committed_end(allocation: &Allocation, page: u64) -> u64 {
-    let runs = allocation.runs(allocation.all_pages());
-    let last = runs.filter(|(_, state)| state.is_committed()).map(|(pages, _)| pages.end).last();
-    last.unwrap_or(0) * page
 }
 
 /// Forgets what is no longer there.

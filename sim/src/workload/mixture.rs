@@ -1,4 +1,4 @@
-//! A process of the CLR: its parts side by side, each for a while.
+//! A process of the CLR: its start, and then its parts side by side, each for a while.
 //!
 //! Parts take turns in runs, as threads do: in recordings of a real runtime consecutive calls
 //! mostly come from the same thread and belong to the same heap.
@@ -11,11 +11,31 @@ use crate::swarm::{Knob, Swarm};
 use crate::view::View;
 
 /// What a case draws: the weight of each part, and how long a part goes on.
-pub const KNOBS: &[Knob] =
-    &[Knob::weight("gc-seg-wks", 20), Knob::weight("malloc", 6), Knob::quantity("run", 1, 32)];
+pub const KNOBS: &[Knob] = &[
+    Knob::weight("gc-seg-wks", 24),
+    Knob::weight("gc-seg-svr", 4),
+    Knob::weight("gc-loh", 6),
+    Knob::weight("gc-regions", 1),
+    Knob::weight("gc-tables", 4),
+    Knob::weight("handles", 3),
+    Knob::weight("loader", 10),
+    Knob::weight("jit", 6),
+    Knob::weight("jit-arena", 4),
+    Knob::weight("remoting", 1),
+    Knob::weight("images", 2),
+    Knob::weight("threads", 4),
+    Knob::weight("unload", 2),
+    Knob::weight("memload", 2),
+    Knob::weight("malloc", 6),
+    Knob::quantity("start", 0, 24),
+    Knob::quantity("run", 1, 32),
+];
 
 /// Parts and whose turn it is.
 struct Mixture {
+    start: Box<dyn Workload>,
+    /// How many intents of the start are left.
+    starting: u64,
     parts: Vec<(u32, Box<dyn Workload>)>,
     run: u64,
     turn: usize,
@@ -24,17 +44,36 @@ struct Mixture {
 
 /// The workload of a swarm. Each part draws its own swarm.
 pub(super) fn build(swarm: &Swarm, draw: &mut Draw) -> Box<dyn Workload> {
+    Box::new(Mixture {
+        start: super::startup::build(&Swarm::draw(super::startup::KNOBS, draw), draw),
+        starting: u64::from(swarm.get("start")),
+        parts: parts(swarm, draw),
+        run: u64::from(swarm.get("run")),
+        turn: 0,
+        left: 0,
+    })
+}
+
+/// The profiles that a swarm names, with their weights.
+pub(super) fn parts(swarm: &Swarm, draw: &mut Draw) -> Vec<(u32, Box<dyn Workload>)> {
     let alive = swarm.iter().filter(|(_, weight)| *weight > 0);
-    let parts =
-        alive.filter_map(|(name, weight)| Some((weight, profile(name)?.start(draw)))).collect();
-    Box::new(Mixture { parts, run: u64::from(swarm.get("run")), turn: 0, left: 0 })
+    alive.filter_map(|(name, weight)| Some((weight, profile(name)?.start(draw)))).collect()
+}
+
+/// One of them, by weight.
+pub(super) fn choose(parts: &[(u32, Box<dyn Workload>)], draw: &mut Draw) -> usize {
+    let weights: Vec<u32> = parts.iter().map(|(weight, _)| *weight).collect();
+    draw.weighted(&weights)
 }
 
 impl Workload for Mixture {
     fn next(&mut self, draw: &mut Draw, view: &View<'_>) -> Vec<Step> {
+        if let Some(left) = self.starting.checked_sub(1) {
+            self.starting = left;
+            return self.start.next(draw, view);
+        }
         if self.left == 0 {
-            let weights: Vec<u32> = self.parts.iter().map(|(weight, _)| *weight).collect();
-            self.turn = draw.weighted(&weights);
+            self.turn = choose(&self.parts, draw);
             self.left = draw.between(1, self.run);
         }
         self.left -= 1;

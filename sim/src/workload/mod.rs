@@ -3,8 +3,8 @@
 //!
 //! Map: this file is the interface and the table of [`PROFILES`]; [`random`] draws single
 //! intents, well formed or spoiled (`wide`, `hostile`); every other file is one part of the
-//! CLR, named as its profile, with the figures of the runtime's sources; [`held`] finds what
-//! a workload made earlier.
+//! CLR, named as its profile, with the figures of the runtime's sources; they share [`held`],
+//! which finds what a workload made earlier, [`segment`] and [`window`].
 //!
 //! A workload knows what it asked for, not what it got: each step looks up what is really
 //! there in the state of the law, so that a refusal changes its course and nothing breaks.
@@ -12,12 +12,26 @@
 //! Deliberately not here: who carries the steps out, and the simulated machine, which is the
 //! runner's choice.
 
+pub mod gc_loh;
+pub mod gc_regions;
 pub mod gc_seg;
+pub mod gc_tables;
+pub mod handles;
 pub mod held;
+pub mod images;
+pub mod jit;
+pub mod jit_arena;
+pub mod loader;
 pub mod malloc;
+pub mod memload;
 pub mod mixture;
+pub mod oom;
 pub mod random;
+pub mod remoting;
 pub mod segment;
+pub mod startup;
+pub mod threads;
+pub mod window;
 
 use hostmem_interface::scenario::Step;
 
@@ -43,7 +57,7 @@ pub struct Profile {
     pub knobs: &'static [Knob],
     /// Whether a case may be steered away from what a runtime would do, to reach rules.
     pub steered: bool,
-    build: fn(&Swarm, &mut Draw) -> Box<dyn Workload>,
+    build: Build,
 }
 
 impl Profile {
@@ -73,46 +87,138 @@ pub fn profile(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name)
 }
 
-/// Every profile.
+type Build = fn(&Swarm, &mut Draw) -> Box<dyn Workload>;
+
+/// A part of the CLR: never steered.
+const fn part(
+    name: &'static str,
+    about: &'static str,
+    knobs: &'static [Knob],
+    build: Build,
+) -> Profile {
+    Profile { name, about, knobs, steered: false, build }
+}
+
+/// Every profile, the widest of the CLR first, its parts, and those that are no CLR at all.
 pub const PROFILES: &[Profile] = &[
-    Profile {
-        name: "clr",
-        about: "A process of the CLR: start-up, then garbage collection, loading, code and heaps side by side.",
-        knobs: mixture::KNOBS,
-        steered: false,
-        build: mixture::build,
-    },
-    Profile {
-        name: "gc-seg-wks",
-        about: "Segments of the workstation collector: 384 MiB at first, growth by 64 KiB, one decommit a collection.",
-        knobs: gc_seg::WORKSTATION,
-        steered: false,
-        build: gc_seg::build,
-    },
-    Profile {
-        name: "gc-seg-svr",
-        about: "Segments of the server collector: several heaps in one reservation, 1 to 4 GiB each.",
-        knobs: gc_seg::SERVER,
-        steered: false,
-        build: gc_seg::build,
-    },
-    Profile {
-        name: "malloc",
-        about: "Small allocations of the runtime through IHostMalloc, and Free of a null pointer.",
-        knobs: malloc::KNOBS,
-        steered: false,
-        build: malloc::build,
-    },
+    part(
+        "clr",
+        "A process of the CLR: start-up, then collector, loader, code and heaps side by side.",
+        mixture::KNOBS,
+        mixture::build,
+    ),
+    part(
+        "startup",
+        "The start of a process in order, all at level 2; then an application that loads.",
+        startup::KNOBS,
+        startup::build,
+    ),
+    part(
+        "gc-seg-wks",
+        "Workstation collector: 384 MiB at first, growth by 64 KiB, one decommit a collection.",
+        gc_seg::WORKSTATION,
+        gc_seg::build,
+    ),
+    part(
+        "gc-seg-svr",
+        "Server collector: several heaps in one reservation, 1 to 4 GiB each.",
+        gc_seg::SERVER,
+        gc_seg::build,
+    ),
+    part(
+        "gc-loh",
+        "Large objects: segments of 128 MiB and more, one commit an object, resets of gaps.",
+        gc_loh::KNOBS,
+        gc_loh::build,
+    ),
+    part(
+        "gc-regions",
+        "Regions of the newer collector: one reservation of up to 256 GiB, 4 and 32 MiB in it.",
+        gc_regions::KNOBS,
+        gc_regions::build,
+    ),
+    part(
+        "gc-tables",
+        "Cards, bricks and mark array: odd sizes, overlapping commits, written pages, regrowth.",
+        gc_tables::KNOBS,
+        gc_tables::build,
+    ),
+    part(
+        "handles",
+        "Handle tables: 64 KiB each, page by page, decommitted with a hysteresis.",
+        handles::KNOBS,
+        handles::build,
+    ),
+    part(
+        "loader",
+        "Loader heaps: 64 KiB islands found by queries, committed by 4 KiB, data and stubs.",
+        loader::LOADER,
+        loader::build,
+    ),
+    part(
+        "jit",
+        "Code heaps, dynamic methods, stub dispatch: commits from the top, patches, execution.",
+        jit::KNOBS,
+        jit::build,
+    ),
+    part(
+        "jit-arena",
+        "The compiler's arenas: commits of 64 KiB at a null address, released soon after.",
+        jit_arena::KNOBS,
+        jit_arena::build,
+    ),
+    part(
+        "remoting",
+        "Proxy tables: from the top of memory, odd sizes, commits that overlap and grow.",
+        remoting::KNOBS,
+        remoting::build,
+    ),
+    part(
+        "images",
+        "Mapped images: the three address-space notices, and sections patched while loading.",
+        images::KNOBS,
+        images::build,
+    ),
+    part(
+        "threads",
+        "Stacks: bounds asked for at each start, guard pages hit and armed again.",
+        threads::KNOBS,
+        threads::build,
+    ),
+    part(
+        "unload",
+        "Domains that come and go: bursts of releases, and the same holes reserved again.",
+        loader::UNLOAD,
+        loader::build,
+    ),
+    part(
+        "memload",
+        "Memory load: asked for in every collection, swept over the thresholds, told in bursts.",
+        memload::KNOBS,
+        memload::build,
+    ),
+    part(
+        "oom",
+        "Refusals at every critical level while the collector and the loader go on.",
+        oom::KNOBS,
+        oom::build,
+    ),
+    part(
+        "malloc",
+        "Small allocations of the runtime through IHostMalloc, and Free of a null pointer.",
+        malloc::KNOBS,
+        malloc::build,
+    ),
     Profile {
         name: "wide",
-        about: "Every call there is, well formed for the most part, rare ones as likely as common ones.",
+        about: "Every call there is, well formed for the most part, rare ones as likely as others.",
         knobs: random::WIDE,
         steered: true,
         build: random::build,
     },
     Profile {
         name: "hostile",
-        about: "Arguments that no runtime passes: boundaries, overflow, malformed flags, wrong addresses, several at once.",
+        about: "What no runtime passes: boundaries, overflow, malformed flags, several at once.",
         knobs: random::HOSTILE,
         steered: true,
         build: random::build,

@@ -49,14 +49,7 @@ impl Segment {
     /// How many bytes are committed from its beginning; `None` if it does not exist.
     #[must_use]
     pub fn committed(&self, view: &View<'_>) -> Option<u64> {
-        let allocation = self.held.find(view)?;
-        let pages = self.offset / PAGE..(self.offset + self.size) / PAGE;
-        if pages.end > allocation.all_pages().end {
-            return None;
-        }
-        let first = pages.start;
-        let runs = allocation.runs(pages).take_while(|(_, state)| state.is_committed());
-        Some(runs.last().map_or(0, |(pages, _)| (pages.end - first) * PAGE))
+        self.held.committed(view, self.offset, self.offset + self.size)
     }
 
     /// `make_heap_segment`: the first commit.

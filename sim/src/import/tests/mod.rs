@@ -1,6 +1,8 @@
 //! Whole logs, small and handwritten, against what must become of them.
 
 mod damage;
+mod random;
+mod recordings;
 mod relay;
 mod replay;
 mod strace;

@@ -37,7 +37,7 @@ pub(super) fn replay(scenario: &Scenario) {
 impl Toy {
     fn step(&mut self, step: &Step) -> Result<(), String> {
         let (answer, expects) = match &step.action {
-            Action::Hole { size } => (Ok(Some(self.free(*size)?)), true),
+            Action::Hole { size } => (self.free(*size).map(Some), true),
             Action::Call(call) => (self.call(call)?, step.expect.is_some()),
             other => return Err(format!("an import has no {other:?}")),
         };
@@ -68,83 +68,72 @@ impl Toy {
 
     /// `Err`: the scenario is wrong. `Ok(Err)`: the law refuses the call.
     fn call(&mut self, call: &SymbolicCall) -> Result<Result<Option<u64>, String>, String> {
-        Ok(match call {
-            Call::VirtualAlloc { address: Place::Relative { .. }, .. }
-            | Call::VirtualAlloc { address: Place::NULL, .. } => self.allocate(call)?,
-            Call::VirtualFree { address, size, kind } => {
-                let address = self.address(*address)?;
-                let base = self.owner(address, address + 1)?;
-                if *kind == FreeType::RELEASE {
-                    if *size == 0 && base == address & !0xFFF {
-                        self.blocks.remove(&base);
-                        Ok(None)
-                    } else {
-                        Err("not the base".to_owned())
-                    }
-                } else if *size == 0 {
-                    let (end, committed) = self.blocks.get_mut(&base).unwrap();
-                    committed.remove(base..*end);
-                    if base == address & !0xFFF { Ok(None) } else { Err("487".to_owned()) }
-                } else {
-                    let range = pages(address, *size);
-                    self.owner(range.start, range.end).map(|base| {
-                        self.blocks.get_mut(&base).unwrap().1.remove(range);
-                        None
-                    })
-                }
+        let address = match call.address() {
+            None | Some(&Place::NULL) => None,
+            Some(&place) => Some(self.address(place)?),
+        };
+        Ok(match (call, address) {
+            (Call::VirtualAlloc { size, kind, .. }, _) => {
+                self.allocate(address, *size, *kind).map(Some)
             }
-            Call::VirtualProtect { address, size, .. } => {
-                let range = pages(self.address(*address)?, *size);
-                let base = self.owner(range.start, range.end)?;
-                let committed = &self.blocks[&base].1;
-                match committed.get(&range.start) {
+            (Call::VirtualFree { size, kind, .. }, Some(address)) => {
+                self.release(address, *size, *kind).map(|()| None)
+            }
+            (Call::VirtualProtect { size, .. }, Some(address)) => self
+                .owner(address, *size)
+                .and_then(|(base, range)| match self.blocks[&base].1.get(&range.start) {
                     Some(run) if range.end <= run.end => Ok(None),
                     _ => Err("not committed".to_owned()),
-                }
-            }
-            Call::VirtualQuery { address, .. } => {
-                self.address(*address)?;
-                Ok(None)
-            }
-            Call::GetWriteWatch { address, size, .. } | Call::ResetWriteWatch { address, size } => {
-                let range = pages(self.address(*address)?, *size);
-                self.owner(range.start, range.end).map(|_| None)
-            }
-            Call::GetMemoryLoad => Ok(None),
-            other => return Err(format!("an import has no {other:?}")),
+                }),
+            (
+                Call::GetWriteWatch { size, .. } | Call::ResetWriteWatch { size, .. },
+                Some(address),
+            ) => self.owner(address, *size).map(|_| None),
+            (Call::VirtualQuery { .. }, Some(_)) | (Call::GetMemoryLoad, _) => Ok(None),
+            (other, _) => return Err(format!("an import has no {other:?}")),
         })
     }
 
-    fn allocate(&mut self, call: &SymbolicCall) -> Result<Result<Option<u64>, String>, String> {
-        let Call::VirtualAlloc { address, size, kind, .. } = call else { unreachable!() };
-        let reserves = *address == Place::NULL || kind.contains(AllocationType::RESERVE);
-        if !reserves {
-            let range = pages(self.address(*address)?, *size);
-            let base = match self.owner(range.start, range.end) {
-                Ok(base) => base,
-                Err(why) => return Ok(Err(why)),
-            };
+    fn release(&mut self, address: u64, size: u64, kind: FreeType) -> Result<(), String> {
+        let (base, page) = self.owner(address, 1)?;
+        let whole = size == 0 && base == page.start;
+        if kind == FreeType::RELEASE {
+            whole.then(|| drop(self.blocks.remove(&base))).ok_or_else(|| "not the base".to_owned())
+        } else if whole {
+            let (end, committed) = self.blocks.get_mut(&base).unwrap();
+            committed.remove(base..*end);
+            Ok(())
+        } else {
+            let (base, range) = self.owner(address, size)?;
+            self.blocks.get_mut(&base).unwrap().1.remove(range);
+            Ok(())
+        }
+    }
+
+    fn allocate(
+        &mut self,
+        address: Option<u64>,
+        size: u64,
+        kind: AllocationType,
+    ) -> Result<u64, String> {
+        if let Some(address) = address.filter(|_| !kind.contains(AllocationType::RESERVE)) {
+            let (base, range) = self.owner(address, size)?;
             if kind.contains(AllocationType::COMMIT) {
                 self.blocks.get_mut(&base).unwrap().1.insert(range.clone());
             }
-            return Ok(Ok(Some(range.start)));
+            return Ok(range.start);
         }
-        let range = if *address == Place::NULL {
-            let base = self.free(*size)?;
-            pages(base, *size)
-        } else {
-            let address = self.address(*address)?;
-            address & !(GRANULE - 1)..pages(address, *size).end
-        };
+        let address = address.map_or_else(|| self.free(size), Ok)?;
+        let range = address & !(GRANULE - 1)..pages(address, size)?.end;
         if self.blocks.iter().any(|(&base, (end, _))| base < range.end && range.start < *end) {
-            return Ok(Err(format!("{range:x?} is taken")));
+            return Err(format!("{range:x?} is taken"));
         }
         let mut committed = RangeSet::new();
         if kind.contains(AllocationType::COMMIT) {
             committed.insert(range.clone());
         }
         self.blocks.insert(range.start, (range.end, committed));
-        Ok(Ok(Some(range.start)))
+        Ok(range.start)
     }
 
     fn address(&self, place: Place) -> Result<u64, String> {
@@ -157,17 +146,19 @@ impl Toy {
         }
     }
 
-    fn owner(&self, start: u64, end: u64) -> Result<u64, String> {
-        let found = self.blocks.range(..=start).next_back();
-        found
-            .filter(|(_, (block_end, _))| end <= *block_end)
-            .map(|(&base, _)| base)
-            .ok_or_else(|| format!("{start:x}..{end:x} is of no one reservation"))
+    /// The reservation that holds every page of a range, and these pages.
+    fn owner(&self, address: u64, size: u64) -> Result<(u64, Range<u64>), String> {
+        let range = pages(address, size)?;
+        let found = self.blocks.range(..=range.start).next_back();
+        match found {
+            Some((&base, (end, _))) if range.end <= *end => Ok((base, range)),
+            _ => Err(format!("{range:x?} is of no one reservation")),
+        }
     }
 
     /// A free place for `size` bytes, in whole granules.
     fn free(&self, size: u64) -> Result<u64, String> {
-        let size = size.next_multiple_of(GRANULE);
+        let size = pages(0, size)?.end.next_multiple_of(GRANULE);
         let mut gaps = Vec::new();
         let mut from = GRANULE;
         for (&base, (end, _)) in &self.blocks {
@@ -186,8 +177,10 @@ impl Toy {
     }
 }
 
-fn pages(address: u64, size: u64) -> Range<u64> {
-    address & !0xFFF..(address + size + 0xFFF) & !0xFFF
+/// The pages with a byte of the range; an empty or endless one is refused by every call.
+fn pages(address: u64, size: u64) -> Result<Range<u64>, String> {
+    let end = address.checked_add(size).filter(|end| size > 0 && *end <= 0x7FFF_FFFF_0000);
+    end.map(|end| address & !0xFFF..(end + 0xFFF) & !0xFFF).ok_or_else(|| "no range".to_owned())
 }
 
 /// A step as short text: for messages, and for tests to compare with.

@@ -3,7 +3,8 @@
 use super::super::{Import, Reason, strace};
 use super::replay;
 
-const RESERVE: &str = "1 mmap(NULL, 32768, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, -1, 0) = 0x7f0000001000";
+const RESERVE: &str = "1 mmap(NULL, 32768, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE, \
+ -1, 0) = 0x7f0000001000";
 const RESERVED: &str = "VirtualAlloc 0x0 0x8000 MEM_RESERVE PAGE_NOACCESS as r1 = aligned 0x10000";
 
 fn import(lines: &[&str]) -> Import {
@@ -21,7 +22,8 @@ fn reserve_commit_protect_decommit_release() {
         "1 mprotect(0x7f0000002000, 8192, PROT_READ|PROT_WRITE) = 0",
         "1 mprotect(0x7f0000002000, 4096, PROT_READ|PROT_EXEC) = 0",
         "1 mprotect(0x7f0000001000, 32768, PROT_NONE) = 0",
-        "1 mmap(0x7f0000002000, 4096, PROT_NONE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x7f0000002000",
+        "1 mmap(0x7f0000002000, 4096, PROT_NONE, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, \
+         -1, 0) = 0x7f0000002000",
         "1 mprotect(0x7f0000002000, 4096, PROT_READ) = 0",
         "1 munmap(0x7f0000001000, 32768) = 0",
     ];
@@ -42,8 +44,10 @@ fn reserve_commit_protect_decommit_release() {
 #[test]
 fn memory_with_a_protection_is_committed_at_once_and_a_hint_is_no_address() {
     let lines = [
-        "mmap(0x1000, 5000, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000000000",
-        "mmap(0x7f0000001000, 4096, PROT_READ, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, -1, 0) = 0x7f0000001000",
+        "mmap(0x1000, 5000, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, \
+         -1, 0) = 0x7f0000000000",
+        "mmap(0x7f0000001000, 4096, PROT_READ, MAP_PRIVATE|MAP_FIXED|MAP_ANONYMOUS, \
+         -1, 0) = 0x7f0000001000",
         "madvise(0x7f0000000000, 4096, MADV_FREE) = 0",
         "madvise(0x7f0000000000, 8192, MADV_DONTNEED) = 0",
         "madvise(0x7f0000000000, 8192, MADV_DONTNEED) = 0",
@@ -128,7 +132,8 @@ fn what_win32_has_no_word_for_is_counted() {
         "1 brk(NULL) = 0x1000",
         "1 mmap(NULL, 4096, PROT_READ, MAP_SHARED, 3, 0) = 0x7f0000100000",
         "1 mprotect(0x7f0000100000, 4096, PROT_NONE) = 0",
-        "1 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = -1 ENOMEM (Cannot allocate memory)",
+        "1 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE|MAP_ANONYMOUS, \
+         -1, 0) = -1 ENOMEM (Cannot allocate memory)",
         "--- SIGRT_1 {si_signo=SIGRT_1} ---",
         "hello(1)",
     ];

@@ -1,0 +1,147 @@
+//! [`ComBackend`]: the backend `com:PATH`, a manager in a shared library.
+//!
+//! Each subject is a process of its own that loads the library ([`super::worker`]), on a time
+//! limit per call.
+//!
+//! Deliberately not here: machines other than 64-bit Windows'. The interface has no word for
+//! pages, granularity and limits, so the usual ones are assumed.
+
+use std::ffi::OsString;
+use std::io;
+use std::path::PathBuf;
+use std::process::Command;
+use std::time::Duration;
+
+use hostmem_interface::{Backend, Breakage, Call, Description, Machine, OpenError, Reply, Subject};
+
+use crate::child::ChildProcess;
+use crate::wire::{Request, Response};
+
+/// The hidden argument that makes the `hostmem` command a worker.
+pub const WORKER_ARGUMENT: &str = "__com-worker";
+
+/// A program that calls [`super::worker::main`] with the two arguments which are added to
+/// these: the library, and the backend's argument if there is one.
+#[derive(Clone, Debug)]
+pub struct WorkerCommand {
+    /// The program.
+    pub program: PathBuf,
+    /// Its arguments before the library.
+    pub arguments: Vec<OsString>,
+}
+
+impl WorkerCommand {
+    /// This very program with [`WORKER_ARGUMENT`].
+    ///
+    /// # Errors
+    /// If the system does not tell where it is.
+    pub fn this_program() -> io::Result<Self> {
+        let program = std::env::current_exe()?;
+        Ok(Self { program, arguments: vec![WORKER_ARGUMENT.into()] })
+    }
+}
+
+/// The backend `com:PATH`.
+#[derive(Clone, Debug)]
+pub struct ComBackend {
+    /// Its name in reports.
+    pub name: String,
+    /// The shared library, with a directory: else the system searches elsewhere.
+    pub library: PathBuf,
+    /// What the library's `HostmemCreateManager` is given; null if nothing.
+    pub argument: Option<String>,
+    /// What loads it.
+    pub worker: WorkerCommand,
+    /// How long a call may take.
+    pub limit: Duration,
+}
+
+impl ComBackend {
+    /// How long a call may take unless somebody says otherwise.
+    pub const LIMIT: Duration = Duration::from_secs(10);
+
+    /// The backend of `com:PATH`, or `com:PATH#ARGUMENT` if there is no file of that name.
+    ///
+    /// # Errors
+    /// If there is no such library, with the reason.
+    pub fn named(text: &str, worker: WorkerCommand) -> Result<Self, String> {
+        let whole = |path: &str| PathBuf::from(path).canonicalize();
+        let (path, argument) = match text.rsplit_once('#') {
+            Some((path, argument)) if whole(text).is_err() => (path, Some(argument.to_owned())),
+            _ => (text, None),
+        };
+        let library = whole(path).map_err(|error| format!("{path}: {error}"))?;
+        if !library.is_file() {
+            return Err(format!("{path} is no file"));
+        }
+        Ok(Self { name: format!("com:{text}"), library, argument, worker, limit: Self::LIMIT })
+    }
+}
+
+impl Backend for ComBackend {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
+        if *machine != Machine::WINDOWS_X64 {
+            let why = "the hosting interface has no word for pages, granularity and limits";
+            return Err(OpenError::Machine(why.to_owned()));
+        }
+        let mut command = Command::new(&self.worker.program);
+        command.args(&self.worker.arguments).arg(&self.library).args(&self.argument);
+        let (child, mut description) = ChildProcess::start(&mut command, self.limit)?;
+        description.name.clone_from(&self.name);
+        Ok(Box::new(ComSubject { child, description }))
+    }
+}
+
+/// A manager in a process of its own.
+#[derive(Debug)]
+struct ComSubject {
+    child: ChildProcess,
+    description: Description,
+}
+
+impl ComSubject {
+    fn answered_oddly(&self, what: &str) -> Breakage {
+        self.child.broke(Breakage::Lied(format!("the worker's answer to {what} is to another")))
+    }
+}
+
+impl Subject for ComSubject {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn call(&self, call: &Call) -> Reply {
+        match self.child.ask(&Request::Call(call.clone()), call.name()) {
+            Ok(Response::Reply(Reply::Broken(how))) => Reply::Broken(self.child.broke(how)),
+            Ok(Response::Reply(reply)) => reply,
+            Ok(_) => Reply::Broken(self.answered_oddly(call.name())),
+            Err(how) => Reply::Broken(how),
+        }
+    }
+
+    fn checkpoint(&self) -> Result<(), String> {
+        match self.child.ask(&Request::Checkpoint, "a checkpoint") {
+            Ok(Response::Checked(Ok(()))) => Ok(()),
+            Ok(Response::Checked(Err(lie))) => {
+                Err(self.child.broke(Breakage::Lied(lie)).to_string())
+            }
+            Ok(_) => Err(self.answered_oddly("a checkpoint").to_string()),
+            Err(how) => Err(how.to_string()),
+        }
+    }
+
+    /// Releases everything; tells what was not gone then. The subject answers nothing after it.
+    fn leaks(&self) -> Vec<String> {
+        let found = match self.child.ask(&Request::Close, "the last Release") {
+            Ok(Response::Closed(found)) => found,
+            Ok(_) => vec![self.answered_oddly("the last Release").to_string()],
+            Err(how) => vec![how.to_string()],
+        };
+        self.child.broke(Breakage::Died("it was closed".to_owned()));
+        found
+    }
+}

@@ -1,1 +1,0 @@
-cd /tmp/wt/format && python3 /tmp/wt/gen/main.py && find scenarios -name '*.json' | sort | xargs /tmp/wt/target-format/debug/examples/fmt --write && find scenarios -name '*.json' | sort | xargs /tmp/wt/target-format/debug/examples/check "$@"
