@@ -337,8 +337,9 @@ fn a_cpp_compiler_agrees_with_the_header_slot_by_slot() {
     std::fs::write(&source, text).expect("a writable folder");
     let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"];
     let program = built().join("header");
-    let compiled = Command::new("gcc").args(flags).arg(folder.join("include")).arg(&source);
-    let compiled = compiled.arg("-o").arg(&program).status();
+    let mut compiler = Command::new("gcc");
+    compiler.args(flags).arg(folder.join("include")).arg(&source);
+    let compiled = compiler.arg("-o").arg(&program).status();
     let Ok(compiled) = compiled else {
         println!("skipped: gcc cannot be started");
         return;
