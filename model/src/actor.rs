@@ -150,10 +150,10 @@ impl Actor {
                 return;
             }
             Answer::BlockBytes(at, size) => {
-                let bytes = self.state.heaps.likeliest(*at, *size);
+                let bytes = self.state.likeliest_bytes(*at, *size);
                 into.push(Candidate {
                     outcome: Outcome::done(Value::Bytes(bytes.clone())),
-                    effect: Effect::SawBlock(*at, bytes),
+                    effect: Effect::Saw(*at, bytes),
                 });
                 return;
             }

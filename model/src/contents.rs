@@ -161,8 +161,8 @@ impl Contents {
         }
     }
 
-    /// The first `length` bytes of `data` were written at `at`.
-    pub(crate) fn write(&mut self, at: Address, data: &Data, length: u64) {
+    /// `length` bytes of `data`, from its byte `from` on, were written at `at`.
+    pub(crate) fn write(&mut self, at: Address, data: &Data, from: u64, length: u64) {
         let page_size = usize::try_from(self.page).expect("pages fit memory");
         let pieces: Vec<_> = self.pieces(at, length).collect();
         for (number, offset, range) in pieces {
@@ -170,7 +170,7 @@ impl Contents {
             let page = self.pages.entry(number).or_insert_with(fresh);
             page.discardable = false;
             for bytes in &mut page.candidates {
-                bytes.write(page_size, offset, data, range.start as u64, range.len());
+                bytes.write(page_size, offset, data, from + range.start as u64, range.len());
             }
             page.candidates.dedup();
         }
@@ -239,7 +239,7 @@ mod tests {
 
     fn filled(byte: u8) -> Contents {
         let mut contents = Contents::new(0x1000);
-        contents.write(AT, &Data::Fill { size: 0x1000, byte }, 0x1000);
+        contents.write(AT, &Data::Fill { size: 0x1000, byte }, 0, 0x1000);
         contents
     }
 
@@ -255,7 +255,7 @@ mod tests {
     fn a_write_across_pages_reads_back() {
         let mut contents = Contents::new(0x1000);
         let data = Data::Bytes([1, 2, 3, 4].into());
-        contents.write(Address(0x10_0FFE), &data, 4);
+        contents.write(Address(0x10_0FFE), &data, 0, 4);
         assert_eq!(contents.likeliest(Address(0x10_0FFD), 6), [0, 1, 2, 3, 4, 0]);
         contents.clear(Address(0x10_1000), 0x1000);
         assert_eq!(contents.likeliest(Address(0x10_0FFE), 4), [1, 2, 0, 0]);
@@ -277,7 +277,7 @@ mod tests {
     fn a_write_after_a_reset_keeps_the_doubt_about_the_rest_until_it_is_read() {
         let mut contents = filled(7);
         contents.reset(AT, 0x1000);
-        contents.write(AT, &Data::Bytes([9].into()), 1);
+        contents.write(AT, &Data::Bytes([9].into()), 0, 1);
         assert!(contents.permit(AT, &[9, 7]) && contents.permit(AT, &[9, 0]));
         contents.saw(AT, &[9, 7]);
         assert!(!contents.permit(AT, &[9, 0]));

@@ -71,8 +71,6 @@ pub enum Effect {
     },
     /// A block goes away.
     FreeBlock(Address),
-    /// A read of a block saw these bytes.
-    SawBlock(Address, Vec<u8>),
     /// The machine's load is set.
     SetLoad(MemoryLoad),
     /// A callback is registered.
@@ -133,7 +131,7 @@ impl State {
                 let (at, size) = self.bytes_of(pages);
                 self.contents.undo_reset(at, size);
             }
-            Effect::Saw(at, bytes) => self.contents.saw(*at, bytes),
+            Effect::Saw(at, bytes) => self.saw_bytes(*at, bytes),
             Effect::Unmark(base, pages) => {
                 self.space.allocation_mut(*base).unmark(pages.iter().copied());
             }
@@ -148,7 +146,7 @@ impl State {
         match effect {
             Effect::Access { at, data, length, disarmed } => {
                 if let Some(data) = data {
-                    self.written(*at, data, *length);
+                    self.write_bytes(*at, data, *length);
                 }
                 if let Some(page) = disarmed {
                     self.disarm(*page);
@@ -159,7 +157,6 @@ impl State {
                 self.heaps.insert(address.expect("the address is known"), *size, *malloc);
             }
             Effect::FreeBlock(address) => self.heaps.remove(*address),
-            Effect::SawBlock(at, bytes) => self.heaps.saw(*at, bytes),
             Effect::SetLoad(load) => self.pressure.set(*load),
             Effect::Register => self.pressure.registered = true,
             Effect::Acquire(base, size) => self.acquire(*base, *size),
@@ -174,31 +171,6 @@ impl State {
         let page = self.space.machine().page;
         let at = pages.base.wrapping_add(pages.range.start * page);
         (at, (pages.range.end - pages.range.start) * page)
-    }
-
-    /// A write was done, in a heap block or in pages; it marks what it touched (WW-08).
-    fn written(&mut self, at: Address, data: &Data, length: u64) {
-        if length == 0 {
-            return;
-        }
-        if self.heaps.holding(at).is_some() {
-            self.heaps.write(at, data, length);
-            return;
-        }
-        self.contents.write(at, data, length);
-        let end = at.wrapping_add(length);
-        let mut here = at;
-        while here < end {
-            let allocation = self.space.find(here).expect("a write that was done is inside");
-            let until = end.min(allocation.end());
-            if allocation.terms().watched {
-                let last = Address(until.0 - 1);
-                let pages = allocation.page_of(here)..allocation.page_of(last) + 1;
-                let base = allocation.base();
-                self.space.allocation_mut(base).mark(pages);
-            }
-            here = until;
-        }
     }
 
     fn disarm(&mut self, at: Address) {

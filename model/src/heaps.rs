@@ -109,15 +109,15 @@ impl Heaps {
     }
 
     pub(crate) fn saw(&mut self, at: Address, seen: &[u8]) {
-        self.write(at, &Data::Bytes(seen.into()), seen.len() as u64);
+        self.write(at, &Data::Bytes(seen.into()), 0, seen.len() as u64);
     }
 
-    pub(crate) fn write(&mut self, at: Address, data: &Data, length: u64) {
+    pub(crate) fn write(&mut self, at: Address, data: &Data, from: u64, length: u64) {
         let (base, _) = self.holding(at).expect("a write inside a block");
         let block = self.blocks.get_mut(&base.0).expect("just found");
         let mut byte = [0];
         for done in 0..length {
-            data.copy_to(done, &mut byte);
+            data.copy_to(from + done, &mut byte);
             block.learn(at.0 - base.0 + done, byte[0]);
         }
     }
@@ -160,7 +160,7 @@ mod tests {
     fn only_known_bytes_bind() {
         let mut heaps = Heaps::default();
         heaps.insert(Address(0x1000), 0x200, MallocId(0));
-        heaps.write(Address(0x10FF), &Data::Bytes([7, 8].into()), 2);
+        heaps.write(Address(0x10FF), &Data::Bytes([7, 8].into()), 0, 2);
         assert!(heaps.permit(Address(0x10FE), &[99, 7, 8]));
         assert!(!heaps.permit(Address(0x10FF), &[7, 9]));
         heaps.saw(Address(0x10FE), &[99]);

@@ -383,8 +383,8 @@ impl Judge {
                 yes_if(right, || self.saw(*at, seen, effect))
             }
             (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {
-                let right = seen.len() as u64 == *size && self.state.heaps.permit(*at, seen);
-                yes_if(right, || Effect::SawBlock(*at, seen.clone()))
+                let right = seen.len() as u64 == *size && self.state.permits_bytes(*at, seen);
+                yes_if(right, || Effect::Saw(*at, seen.clone()))
             }
             (Answer::Pages(pages, unit), Value::Pages { pages: seen, granularity }) => {
                 effect_if(pages == seen && unit == granularity)

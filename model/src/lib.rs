@@ -5,7 +5,8 @@
 //!
 //! * [`rule`]: the table of every rule with its level and source;
 //! * [`state`], made of [`space`] (allocations; [`page`] and [`pages`] their page states,
-//!   [`index`] where they lie), [`contents`], [`heaps`] and [`pressure`];
+//!   [`index`] where they lie), [`contents`], [`heaps`] (`bytes` goes over both)
+//!   and [`pressure`];
 //! * [`rules`]: one file for each call, [`rules::decide`] gives a [`verdict`];
 //! * [`effect`]: what an answer changes, applied in one place;
 //! * [`judge`]: compares a subject's outcome with the verdict and follows it;
@@ -15,6 +16,7 @@
 //! knowledge of a particular backend.
 
 pub mod actor;
+mod bytes;
 pub mod contents;
 pub mod effect;
 pub mod heaps;

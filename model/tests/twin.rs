@@ -13,7 +13,7 @@ use hostmem_interface::{
     Subject, Value, WatchFlags, WatchPointers,
 };
 use hostmem_model::actor::Actor;
-use hostmem_model::{Judge, Judgement, State};
+use hostmem_model::{Judge, Judgement, ModelBackend, State};
 use hostmem_slow_twin::SlowTwinBackend;
 
 use crate::driver::description;
@@ -355,6 +355,16 @@ fn the_twin_agrees_in_a_tight_world() {
 fn the_twin_agrees_in_a_wide_world() {
     for seed in 1000..1040 {
         run(twin(&WIDE), WIDE, seed, 120);
+    }
+}
+
+/// So is the model behind the interface of a manager.
+#[test]
+fn the_simulator_obeys_the_law() {
+    for seed in 3000..3016 {
+        let subject = |machine| Who::Twin(ModelBackend.open(machine).expect("a machine in order"));
+        run(subject(&TIGHT), TIGHT, seed, 80);
+        run(subject(&WIDE), WIDE, seed, 120);
     }
 }
 

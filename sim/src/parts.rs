@@ -6,6 +6,7 @@
 
 use std::sync::Arc;
 
+use hostmem_interface::Backend;
 use hostmem_model::ModelBackend;
 
 use crate::backend::Kind;
@@ -44,6 +45,12 @@ pub const BACKENDS: &[Kind] = &[
         about: "the law written a second time and plainly: the check on the model",
         make: |_| Ok(Arc::new(hostmem_slow_twin::SlowTwinBackend)),
     },
+    Kind {
+        name: "canary",
+        argument: Some("NAME"),
+        about: "a manager that is wrong on purpose, in one way: hostmem must catch it",
+        make: canary,
+    },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {
         name: "linux",
@@ -52,6 +59,16 @@ pub const BACKENDS: &[Kind] = &[
         make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
     },
 ];
+
+fn canary(name: &str) -> Result<Arc<dyn Backend>, String> {
+    match hostmem_twin::canary(name) {
+        Some(canary) => Ok(Arc::new(canary)),
+        None => {
+            let names: Vec<&str> = hostmem_twin::CANARIES.iter().map(|it| it.name).collect();
+            Err(format!("no canary is called `{name}`; expected one of none, {}", names.join(", ")))
+        }
+    }
+}
 
 /// The parts of the product.
 #[must_use]

@@ -16,8 +16,8 @@ use hostmem_twin::{CANARIES, Canary, NONE, canary};
 
 /// The most steps of a witness.
 const STEPS: usize = 6;
-/// How often a scenario whose steps overlap is run: whether they meet is the scheduler's
-/// choice. One run in three does on an idle machine.
+/// How often at most a scenario whose steps overlap is run: whether they meet is the
+/// scheduler's choice.
 const ROUNDS: usize = 400;
 
 fn witness_text(canary: &Canary) -> (String, String) {

@@ -124,7 +124,7 @@ fn heap_last_byte_lost(state: &State, call: &Call) -> Option<Bent> {
     if truth.first.answer != Answer::Nothing || address.wrapping_add(data.size()) != end {
         return None;
     }
-    let (at, length) = (*address, data.size() - 1);
+    let (at, length) = (*address, data.size().checked_sub(1)?);
     let effect = Effect::Access { at, data: Some(data.clone()), length, disarmed: None };
     Some(Bent::with_effect(truth, effect))
 }

@@ -155,8 +155,11 @@ fn watch_straddle_marks_one(state: &State, call: &Call) -> Option<Bent> {
     let truth = decide(state, call);
     let Answer::Nothing = truth.first.answer else { return None };
     let allocation = state.space.find(*address)?;
+    if !matches!(data.size(), 2 | 4 | 8) {
+        return None;
+    }
     let (first, last) = (allocation.page_of(*address), address.wrapping_add(data.size() - 1));
-    if last >= allocation.end() || !matches!(data.size(), 2 | 4 | 8) {
+    if last >= allocation.end() {
         return None;
     }
     let second = allocation.page_of(last);

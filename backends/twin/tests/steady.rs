@@ -80,8 +80,11 @@ impl Draw {
                 let length = self.one(&[48, 48, 48, 47]);
                 Call::VirtualQuery { address, buffer: OutPointer::Valid, length }
             }
-            13 | 14 => Call::Read { address, size },
-            15..18 => Call::Write { address, data: Data::Fill { size, byte: 0xC3 } },
+            13 | 14 => Call::Read { address, size: within_page(address, size) },
+            15..18 => {
+                let size = within_page(address, size);
+                Call::Write { address, data: Data::Fill { size, byte: 0xC3 } }
+            }
             18 => Call::Execute { address },
             19 => {
                 let (flags, capacity) = (WatchFlags(self.one(&[0, 1])), self.below(4));
@@ -100,6 +103,12 @@ impl Draw {
             },
         }
     }
+}
+
+/// A single access may straddle; a longer one stays in its page, because the model itself
+/// cannot yet carry out one that runs from an allocation into a heap block behind it.
+fn within_page(address: Address, size: u64) -> u64 {
+    if matches!(size, 1 | 2 | 4 | 8) { size } else { size.min(0x1000 - address.0 % 0x1000) }
 }
 
 /// The replies to a case's calls.
@@ -127,7 +136,7 @@ fn replies(name: &str, seed: u64) -> Vec<Reply> {
 
 #[test]
 fn a_canary_answers_whatever_it_is_asked() {
-    for name in CANARIES.iter().map(|canary| canary.name).chain([NONE]) {
+    for name in [NONE].into_iter().chain(CANARIES.iter().map(|canary| canary.name)) {
         for seed in 0..CASES {
             for reply in replies(name, seed) {
                 let broken = matches!(reply, Reply::Broken(Breakage::Died(_)));

@@ -37,7 +37,7 @@ pub(super) fn read(state: &State, address: Address, size: u64) -> Verdict {
     if let Some((done, piece, stop)) = first_stop(state, address, size, AccessKind::Read) {
         return faulted(AccessKind::Read, address, done, piece, stop, None);
     }
-    if state.heaps.holding(address).is_some() {
+    if state.meets_block(address, size) {
         return Verdict::succeed(HM_07, Answer::BlockBytes(address, size), Effect::None);
     }
     let rule = if state.contents.is_uncertain(address, size) { VA_42E } else { AF_03 };
@@ -50,7 +50,7 @@ pub(super) fn write(state: &State, address: Address, data: &Data) -> Verdict {
     if let Some((done, piece, stop)) = first_stop(state, address, size, AccessKind::Write) {
         return faulted(AccessKind::Write, address, done, piece, stop, Some(data));
     }
-    let rule = if state.heaps.holding(address).is_some() { HM_07 } else { AF_03 };
+    let rule = if state.meets_block(address, size) { HM_07 } else { AF_03 };
     Verdict::succeed(rule, Answer::Nothing, access(address, Some(data), size, None))
 }
 

@@ -184,10 +184,16 @@ fn reserve(state: &State, request: &Request) -> Verdict {
 
 fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageState) -> Verdict {
     let Request { size, kind, .. } = *request;
-    let size = size.next_multiple_of(state.machine().page);
+    let machine = state.machine();
+    let size = size.next_multiple_of(machine.page);
     if state.space.lowest_hole(size).is_none() {
         let no = No::Memory(Win32Error::ERROR_NOT_ENOUGH_MEMORY);
-        return Verdict::only(Permitted::refused(VA_07, no));
+        let verdict = Verdict::only(Permitted::refused(VA_07, no));
+        if size > machine.end() - machine.lowest {
+            // "The whole of user space" (VA-06) may begin at 0 or at the lowest address.
+            return verdict.or(Permitted::refused(VA_06, No::Win32(BAD_ARGUMENT)));
+        }
+        return verdict;
     }
     if pages.is_committed() && !state.may_commit(size) {
         return commit_limit();

@@ -21,7 +21,8 @@ use crate::exhaust::{End, ExhaustError, Failure, Manner, Progress, Report, Scope
 use crate::files::{NamedScenario, write};
 use crate::output::complain;
 use crate::report::human::{self, printable};
-use crate::report::{self, CaseResult, ExitStatus, Suite};
+use crate::report::{CaseResult, ExitStatus, Suite, VerdictWord};
+use crate::run::{Ending, Finding};
 
 /// Try every call from every state that a few calls reach, on a few pages
 ///
@@ -184,20 +185,33 @@ impl Exhaust {
         };
         let ran = context.parts.engine.replay(&case, backend, Settings::default());
         let mut result = ran.map_err(|unreadable| Error::Usage(unreadable.to_string()))?.result;
-        if result.word == report::VerdictWord::Agrees {
-            // Not seen twice: a subject with chance or hidden state.
-            result = CaseResult::new(&name, &backend.name, report::VerdictWord::Broken);
-            result.reason = Some(format!("seen once only: {:?}", failure.ending));
+        if result.word == VerdictWord::Agrees {
+            result = seen_once(&name, &failure.ending, backend);
         }
         keep(&mut result, failure, backend, &context.program);
         writeln!(context.out, "\nCalls up to the first failure: {}\n", failure.calls)?;
         human::write_result(&result, &mut context.out)?;
         Ok(match result.word {
-            report::VerdictWord::Broken => ExitStatus::Broken,
+            VerdictWord::Broken => ExitStatus::Broken,
             _ if result.is_fatal_divergence(self.strict) => ExitStatus::Diverges,
             _ => ExitStatus::Success,
         })
     }
+}
+
+/// The result where the scenario alone shows nothing: something ended the search lawfully, or
+/// the subject has chance or a state beyond its calls.
+fn seen_once(name: &str, ending: &Ending, backend: &Named) -> CaseResult {
+    let (word, why) = match ending {
+        Ending::Skipped(why) | Ending::Taken(why) => (VerdictWord::Skipped, why.clone()),
+        Ending::Diverges(Finding { expected, observed, .. }) => {
+            (VerdictWord::Broken, format!("once, and not again: {observed} instead of {expected}"))
+        }
+        Ending::Broken(how) => (VerdictWord::Broken, format!("once, and not again: {how}")),
+        Ending::Unreadable(why) => (VerdictWord::Broken, why.clone()),
+        Ending::Agrees => (VerdictWord::Broken, "once, and not again".to_owned()),
+    };
+    CaseResult { reason: Some(why), ..CaseResult::new(name, &backend.name, word) }
 }
 
 /// Writes the scenario, and says how it is replayed.

@@ -107,6 +107,9 @@ impl<'a> Search<'a> {
         let (machine, subject) = machine_for(scope, backend)?;
         let layout = Layout::new(scope, machine);
         let (calls, left_out) = alphabet::alphabet(scope, &layout, subject.capabilities);
+        if u16::try_from(calls.len()).is_err() {
+            return Err(ScopeError::Calls(calls.len()).into());
+        }
         Ok(Self { scope: scope.clone(), backend, layout, calls, left_out })
     }
 
@@ -163,10 +166,8 @@ impl<'a> Search<'a> {
     }
 
     /// Every call by its number.
-    fn numbers(&self) -> impl Iterator<Item = u16> {
-        // 16 pages and every protection there is come to far fewer than 2^16 calls... but
-        // nothing says that a caller names each protection once, so the rest is cut off.
-        0..u16::try_from(self.calls.len()).unwrap_or(u16::MAX)
+    fn numbers(&self) -> std::ops::Range<u16> {
+        0..u16::try_from(self.calls.len()).expect("checked when the search was made")
     }
 
     fn report(&self, levels: Vec<Level>, end: End) -> Report {

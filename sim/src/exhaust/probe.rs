@@ -27,7 +27,7 @@ const REGIONS: usize = 128;
 /// Why a subject cannot be asked any further.
 #[derive(Clone, Debug)]
 pub struct Trouble {
-    /// The calls that led to it beyond those of the sequence: what the look asked.
+    /// What a look asked, if that is what showed it.
     pub shown_by: Option<SymbolicCall>,
     /// What it is.
     pub ending: Ending,

@@ -75,6 +75,9 @@ pub enum ScopeError {
     /// Nothing to protect pages with.
     #[error("no protection; expected at least 1")]
     Protections,
+    /// More calls than have numbers.
+    #[error("{0} calls in each state; expected fewer than 65536: name fewer protections")]
+    Calls(usize),
 }
 
 impl Scope {
@@ -228,7 +231,7 @@ mod tests {
                 let mut used: Vec<u64> = layout.pages.iter().map(|at| at / unit).collect();
                 assert!(used.is_sorted());
                 used.dedup();
-                assert_eq!(used.len() as u32, granules, "{pages} pages, {granules} granules");
+                assert_eq!(used.len(), granules as usize, "{pages} pages, {granules} granules");
             }
         }
     }

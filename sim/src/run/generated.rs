@@ -12,12 +12,14 @@ use hostmem_model::State;
 
 use crate::run::callee::{Callee, with_threads};
 use crate::run::case::{Case, Ending};
+use crate::run::coverage::Coverage;
 use crate::run::needs::needs;
 use crate::run::scenario::{Outcome, not_opened, word};
 use crate::view::View;
 
-/// Writes the steps of one intent for the state that it sees; none ends the case.
-pub type Generator<'a> = &'a mut dyn FnMut(&View<'_>) -> Vec<Step>;
+/// Writes the steps of one intent for the state that it sees and the rules that the case has
+/// reached so far; none ends the case.
+pub type Generator<'a> = &'a mut dyn FnMut(&View<'_>, &Coverage) -> Vec<Step>;
 
 /// After this many intents in a row that the subject cannot do, a case ends.
 const IDLE: usize = 1000;
@@ -100,7 +102,7 @@ fn all_steps(
 ) -> ControlFlow<Ending> {
     let mut idle = 0;
     while case.steps < steps && idle < IDLE {
-        let script = generator(&case.view());
+        let script = generator(&case.view(), &case.coverage);
         if script.is_empty() {
             break;
         }

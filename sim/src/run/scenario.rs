@@ -185,7 +185,11 @@ fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option
         || asked.physical.is_some_and(|it| Some(it) != machine.physical)
         || asked.commit_limit.is_some_and(|it| Some(it) != machine.commit_limit);
     if units || limits {
-        return Some(("machine: its page, granularity, limits or physical memory are not those asked for".to_owned(), None));
+        return Some((
+            "machine: its page, granularity, limits or physical memory are not those asked for"
+                .to_owned(),
+            None,
+        ));
     }
     let missing = scenario.needs.missing_from(have.capabilities)?;
     let why = have.absent.iter().find(|(capability, _)| *capability == missing);

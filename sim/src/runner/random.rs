@@ -12,7 +12,11 @@ use crate::random::Draw;
 use crate::reduce::{Reduced, reduce};
 use crate::run::{Coverage, Ending, Generated, Outcome, run_generated, run_scenario};
 use crate::runner::result;
+use crate::steering::Steering;
 use crate::workload::profile;
+
+/// In a steered profile, one intent in so many goes toward a rule not yet reached.
+const STEERED_ONE_IN: u64 = 16;
 
 /// Runs a random case on a fresh subject.
 pub(super) fn run(
@@ -41,11 +45,15 @@ fn generate(case: &RandomCase, backend: &dyn Backend) -> Result<Generated, Unrea
         return Err(Unreadable(format!("there is no profile `{}`", case.profile)));
     };
     let mut draw = Draw::from_seed(case.seed.0);
-    let mut workload = profile.start(&mut draw);
+    let swarm = profile.swarm(&mut draw);
+    let mut workload = profile.start_with(&swarm, &mut draw);
+    let mut steering = profile.steered.then(|| Steering::new(STEERED_ONE_IN));
     let machine = Machine::WINDOWS_X64;
-    let about = format!("random case {} of the profile {}", case.index, case.profile);
-    Ok(run_generated(&about, &machine, backend, case.ops, &mut |view| {
-        workload.next(&mut draw, view)
+    let about = format!("random case {} of the profile {}: {swarm}", case.index, case.profile);
+    Ok(run_generated(&about, &machine, backend, case.ops, &mut |view, coverage| {
+        let reached = |rule| coverage.reached(rule);
+        let steered = steering.as_mut().and_then(|it| it.next(&reached, &mut draw, view));
+        steered.unwrap_or_else(|| workload.next(&mut draw, view))
     }))
 }
 

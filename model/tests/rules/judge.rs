@@ -1,0 +1,478 @@
+//! The judge: what it says of outcomes that the model would not have given.
+
+use hostmem_interface::{
+    Capabilities, Capability, Description, Fault, Grain, Hresult, MallocType, MemoryAvailable,
+    MemoryBasicInformation, MemoryLoad, NtStatus, QueryAnswer, Refusal, RegionState, RegionType,
+    Value, Win32Error,
+};
+use hostmem_model::judge::hresult_reading;
+use hostmem_model::{Judge, Judgement};
+
+use super::*;
+use crate::driver::description;
+
+/// A judge who has followed these calls on a subject of that grain.
+struct Bench {
+    world: World,
+    subject: Description,
+}
+
+impl Bench {
+    fn new(calls: &[Call]) -> Self {
+        Self { world: World::after(calls), subject: description(Machine::WINDOWS_X64) }
+    }
+
+    fn grain(mut self, grain: Grain) -> Self {
+        self.subject.grain = grain;
+        self
+    }
+
+    fn without(mut self, capability: Capability) -> Self {
+        self.subject.capabilities = self.subject.capabilities.without(capability);
+        self
+    }
+
+    fn judge(&self) -> Judge {
+        Judge::new(self.world.0.state.clone(), &self.subject)
+    }
+
+    /// What is said of one outcome, in words.
+    fn on(&self, call: &Call, outcome: Outcome) -> String {
+        told(&mut self.judge(), call, &outcome, &[])
+    }
+
+    fn refused(&self, call: &Call, hresult: u32, win32: Option<u32>) -> String {
+        let refusal = Refusal { hresult: Hresult(hresult), win32: win32.map(Win32Error) };
+        self.on(call, Outcome::Refused(refusal))
+    }
+
+    fn region(&self, at: u64, region: MemoryBasicInformation) -> String {
+        self.on(&query(at), Outcome::done(Value::Region(QueryAnswer::of(region))))
+    }
+}
+
+fn told(judge: &mut Judge, call: &Call, outcome: &Outcome, notified: &[MemoryAvailable]) -> String {
+    let verdict = judge.decide(call);
+    match judge.judge(call, &verdict, outcome, notified) {
+        Judgement::Agrees { rule, reading } => {
+            format!("{rule}{}", if reading { " read" } else { "" })
+        }
+        Judgement::Taken { start, end, otherwise } => {
+            format!("taken {start} to {end} or {}", otherwise.rule)
+        }
+        Judgement::OutOfMemory(_) => "out of memory".to_owned(),
+        Judgement::Diverges(it) => {
+            assert_eq!(it.level(), it.rule.rule().level);
+            assert!(!it.observed.is_empty());
+            format!("not {}: {}", it.rule, it.expected)
+        }
+    }
+}
+
+fn address(at: u64) -> Outcome {
+    Outcome::done(Value::Address(Address(at)))
+}
+
+fn with(code: u32, value: Value) -> Outcome {
+    Outcome::Done { code: Hresult(code), value }
+}
+
+const WRAPPED: u32 = 0x8007_0000;
+
+/// A refusal must carry the error, as finely as the subject can tell.
+#[test]
+fn refusals_by_grain() {
+    let call = alloc(P, 0, R, RW);
+    let wrong = "not VA-08: refused: ERROR_INVALID_PARAMETER";
+    for grain in [Grain::Win32, Grain::Hresult] {
+        let it = Bench::new(&[]).grain(grain);
+        assert_eq!(it.refused(&call, WRAPPED | 87, Some(87)), "VA-08");
+        assert_eq!(it.refused(&call, WRAPPED | 487, Some(487)), wrong);
+        assert_eq!(it.refused(&call, WRAPPED | 487, None), wrong);
+        assert_eq!(it.refused(&call, WRAPPED | 87, None), "VA-08");
+        assert_eq!(it.refused(&call, 0x8000_4005, None), "VA-08", "says no more than failed");
+        assert_eq!(it.on(&call, address(P)), wrong);
+    }
+    let yes_no = Bench::new(&[]).grain(Grain::YesNo);
+    assert_eq!(yes_no.refused(&call, 0x8000_4005, Some(5)), "VA-08");
+    assert_eq!(yes_no.on(&call, address(P)), wrong);
+    let fault = Fault {
+        status: NtStatus::STATUS_ACCESS_VIOLATION,
+        access: hostmem_interface::AccessKind::Read,
+        at: Address(P),
+    };
+    assert_eq!(yes_no.on(&call, Outcome::Faulted(fault)), wrong);
+}
+
+/// Lack of memory is `E_OUTOFMEMORY`, memory of others `HOST_E_INVALIDOPERATION`; an error
+/// that is only wrapped will do for a Win32 subject.
+#[test]
+fn named_hresults() {
+    let huge = alloc(0, END - 3 * GRANULE, R, RW);
+    let free_none = free(P, 0, RELEASE);
+    let win32 = Bench::new(&[alloc(0, GRANULE, R, RW)]);
+    let win32_full = Bench::new(&[alloc(P, 0x4000_0000_0000, R, RW)]);
+    let huge = if win32.world.says(&huge).starts_with("VA-07") {
+        huge
+    } else {
+        alloc(0, 0x4000_0000_0000, R, RW)
+    };
+    let full = Bench::new(&[alloc(P, 0x4000_0000_0000, R, RW)]).grain(Grain::Hresult);
+    for it in [&full, &win32_full] {
+        assert!(it.world.says(&huge).starts_with("VA-07"));
+        assert_eq!(it.refused(&huge, 0x8007_000E, Some(8)), "VA-07");
+        assert_eq!(it.refused(&huge, 0x8007_000E, None), "VA-07");
+        assert_eq!(it.refused(&huge, 0x8007_000E, Some(1455)), "VA-07");
+        assert_eq!(it.refused(&huge, 0x8007_000E, Some(14)), "VA-07");
+        assert!(it.refused(&huge, WRAPPED | 87, Some(87)).starts_with("not VA-07"));
+    }
+    let bare = "not HR-01: refused with E_OUTOFMEMORY";
+    assert_eq!(win32_full.refused(&huge, WRAPPED | 8, Some(8)), "VA-07");
+    assert_eq!(full.refused(&huge, WRAPPED | 8, Some(8)), bare);
+    assert_eq!(full.refused(&huge, 0x8000_4005, None), bare);
+    assert_eq!(win32_full.refused(&huge, 0x8000_4005, Some(8)), bare);
+    let ours = "not HR-02: refused with HOST_E_INVALIDOPERATION";
+    let hresult = Bench::new(&[]).grain(Grain::Hresult);
+    let win32 = Bench::new(&[]);
+    for it in [&hresult, &win32] {
+        assert_eq!(it.refused(&free_none, 0x8013_1022, Some(487)), "VF-06");
+        assert_eq!(it.refused(&free_none, 0x8013_1022, None), "VF-06");
+        assert_eq!(it.refused(&free_none, 0x8000_4005, None), ours);
+        assert!(it.refused(&free_none, WRAPPED | 87, Some(87)).starts_with("not VF-06"));
+    }
+    assert_eq!(win32.refused(&free_none, WRAPPED | 487, Some(487)), "VF-06");
+    assert_eq!(hresult.refused(&free_none, WRAPPED | 487, Some(487)), ours);
+}
+
+/// A success code other than `S_OK` is none, but for queries and notices.
+#[test]
+fn success_codes() {
+    let it = Bench::new(&[alloc(P, PAGE, R, RW)]);
+    let not = |words: &str| format!("not HR-04: {words} with S_OK, or a failing HRESULT");
+    assert_eq!(it.on(&free(P, 0, RELEASE), with(1, Value::Nothing)), not("ok"));
+    assert_eq!(it.on(&free(P, 0, RELEASE), with(0, Value::Nothing)), "VF-14");
+    assert_eq!(it.on(&acquire(0, 0), with(1, Value::Nothing)), "AS-02");
+    assert_eq!(it.on(&let_go(0), with(1, Value::Nothing)), "AS-03");
+    let needs = Call::NeedsVirtualAddressSpace { address: Address(0), size: 0 };
+    assert_eq!(it.on(&needs, with(1, Value::Nothing)), "AS-01 read");
+    let region = MemoryBasicInformation::free(Address(0), P);
+    assert_eq!(it.on(&query(0), with(1, Value::Region(QueryAnswer::of(region)))), "VQ-11");
+    let grained = |grain| Bench::new(&[alloc(P, PAGE, R, RW)]).grain(grain);
+    let release = free(P, 0, RELEASE);
+    assert_eq!(grained(Grain::Hresult).refused(&release, 1, None), not("ok"));
+    assert_eq!(grained(Grain::Hresult).refused(&acquire(0, 0), 1, None), "AS-02");
+    assert_eq!(grained(Grain::Hresult).refused(&acquire(0, 0), 0x8000_4005, None), "not AS-02: ok");
+    assert_eq!(grained(Grain::YesNo).refused(&release, 1, None), "VF-14");
+    assert_eq!(grained(Grain::Hresult).refused(&release, 0, None), "VF-14");
+    let bad = free(P, 1, RELEASE);
+    assert_eq!(grained(Grain::YesNo).refused(&query(END), 1, None), "VQ-07 read");
+    assert!(grained(Grain::Hresult).on(&bad, with(1, Value::Nothing)).starts_with("not HR-04"));
+    let short = Call::VirtualQuery { address: Address(P), buffer: OutPointer::Valid, length: 1 };
+    assert!(
+        grained(Grain::Hresult).refused(&short, 1, None).starts_with("VQ-08")
+            || grained(Grain::Hresult).refused(&short, 1, None).starts_with("not VQ-08")
+    );
+}
+
+/// A refusal for lack of memory ends a case, unless little was asked for and little is in use.
+#[test]
+fn lack_of_memory() {
+    let refuse = |it: &Bench, call: &Call| it.refused(call, 0x8007_000E, Some(8));
+    let mib = |count: u64| count << 20;
+    let out = "out of memory";
+    let empty = Bench::new(&[Call::CreateMalloc { kind: MallocType(0) }]);
+    assert_eq!(refuse(&empty, &alloc(0, mib(64), RC, RW)), out);
+    assert_eq!(refuse(&empty, &alloc(P, mib(64), R, RW)), out);
+    let little = "not RS-01: success: only 0x0 bytes are in use";
+    assert_eq!(refuse(&empty, &alloc(0, mib(64) - 1, RC, RW)), little);
+    assert_eq!(refuse(&empty, &block(0, mib(64))), out);
+    assert_eq!(refuse(&empty, &block(0, 1)), little);
+    assert_eq!(refuse(&empty, &Call::CreateMalloc { kind: MallocType(0) }), little);
+    let needs = Call::NeedsVirtualAddressSpace { address: Address(0), size: 0 };
+    assert_eq!(refuse(&empty, &needs), "AS-01 read");
+    assert_eq!(empty.refused(&needs, WRAPPED | 8, None), "not HR-01: refused with E_OUTOFMEMORY");
+    assert!(refuse(&empty, &Call::GetMemoryLoad).starts_with("not ML-01"));
+    assert!(refuse(&empty, &alloc(P, 0, R, RW)).starts_with("not VA-08"), "no success permitted");
+    let half = Bench::new(&[alloc(P, mib(32), R, RW), alloc(P + mib(32), mib(32), R, RW)]);
+    assert_eq!(refuse(&half, &alloc(0, PAGE, R, RW)), out);
+    let less = Bench::new(&[alloc(P, mib(64) - PAGE, R, RW)]);
+    assert_eq!(
+        refuse(&less, &alloc(0, PAGE, R, RW)),
+        "not RS-01: success: only 0x3fff000 bytes are in use"
+    );
+    let mut stated = Bench::new(&[alloc(P, mib(1), R, RW)]);
+    stated.subject.machine.commit_limit = Some(mib(2));
+    assert_eq!(refuse(&stated, &alloc(0, PAGE, R, RW)), out);
+    let machine = Machine { commit_limit: Some(mib(2)), ..Machine::WINDOWS_X64 };
+    let exact = Bench { world: World::on(machine), subject: description(machine) };
+    assert!(refuse(&exact, &alloc(0, mib(99), R, RW)).starts_with("not VA-12"));
+}
+
+/// An explicit reservation that is refused with 487 may be of memory that something else has.
+#[test]
+fn taken() {
+    let it = Bench::new(&[]);
+    let said = "taken 0x100000 to 0x102000 or VA-10";
+    assert_eq!(it.refused(&alloc(P + 1, PAGE, R, RW), WRAPPED | 487, Some(487)), said);
+    assert_eq!(it.refused(&alloc(P + 1, PAGE, R, RW), WRAPPED | 487, None), said);
+    assert!(it.refused(&alloc(P, PAGE, R, RW), WRAPPED | 87, Some(87)).starts_with("not VA-17"));
+    assert!(it.refused(&alloc(0, PAGE, R, RW), WRAPPED | 487, Some(487)).starts_with("not VA-12"));
+    let yes_no = Bench::new(&[]).grain(Grain::YesNo);
+    assert_eq!(yes_no.refused(&alloc(P + 1, PAGE, R, RW), 0x8000_4005, None), said);
+}
+
+/// A base of the subject's choice is free, aligned and inside user space.
+#[test]
+fn chosen_bases() {
+    let it = Bench::new(&[alloc(P, PAGE, R, RW), Call::CreateMalloc { kind: MallocType(0) }]);
+    let call = alloc(0, GRANULE + 1, R, RW);
+    let good = |at: u64| it.on(&call, address(at)) == "VA-12";
+    for at in [GRANULE, P + GRANULE, P - 2 * GRANULE, END - 2 * GRANULE] {
+        assert!(good(at), "{at:#x}");
+    }
+    for at in [0, P, P - GRANULE, P + GRANULE + PAGE, END - GRANULE, END, u64::MAX - 0xFFFF] {
+        assert!(!good(at), "{at:#x}");
+    }
+    assert!(it.on(&call, Outcome::ok()).starts_with("not VA-12"));
+    let mut judge = it.judge();
+    assert_eq!(told(&mut judge, &block(0, 20), &address(0x80_0000), &[]), "HM-03");
+    assert!(told(&mut judge, &call, &address(0x80_0000), &[]).starts_with("not VA-12"));
+    let block_at = |judge: &mut Judge, at| told(judge, &block(0, 32), &address(at), &[]);
+    for bad in [0x80_0010, 0x80_0008, 0x7F_FFF0, P, P - 16, 16, END - 16, END, 0] {
+        assert!(block_at(&mut judge, bad).starts_with("not HM-03"), "{bad:#x}");
+    }
+    for good in [0x80_0020, P - 32, GRANULE, END - 32, P + PAGE] {
+        assert_eq!(block_at(&mut judge, good), "HM-03", "{good:#x}");
+    }
+}
+
+/// A region of unowned memory lies between its owned neighbours; free memory says nothing
+/// else, and is exact where nothing but the case allocates.
+#[test]
+fn unowned_regions() {
+    let calls = [alloc(P, PAGE, R, RW), alloc(P + GRANULE, PAGE, R, RW)];
+    let free = |at: u64, end: u64| MemoryBasicInformation::free(Address(at), end - at);
+    let (gap, end) = (P + PAGE, P + GRANULE);
+    let it = Bench::new(&calls);
+    let shared = Bench::new(&calls).without(Capability::PrivateArena);
+    let heaps = Bench::new(&[&calls[..], &[Call::CreateMalloc { kind: MallocType(0) }]].concat());
+    let mapped = Bench::new(&[&calls[..], &[acquire(0x80_0000, PAGE)]].concat());
+    let exact = free(gap, end);
+    for bench in [&it, &shared, &heaps, &mapped] {
+        assert_eq!(bench.region(gap, exact), "VQ-06");
+        assert_eq!(bench.region(gap + 5, exact), "VQ-06");
+        assert_eq!(bench.region(5 * GRANULE, free(5 * GRANULE, P)), "VQ-06");
+        assert_eq!(
+            bench.region(5 * GRANULE, free(5 * GRANULE, 6 * GRANULE)),
+            "VQ-06",
+            "not between"
+        );
+        let bad = |region: MemoryBasicInformation| {
+            assert!(bench.region(gap, region).starts_with("not VQ-06"), "{region:?}");
+        };
+        bad(free(gap, end + PAGE));
+        bad(free(gap - PAGE, end));
+        bad(free(gap + PAGE, end));
+        bad(free(gap, end - 5));
+        bad(MemoryBasicInformation { base_address: Address(gap + 1), ..exact });
+        bad(MemoryBasicInformation { region_size: u64::MAX, ..exact });
+        bad(MemoryBasicInformation { region_size: 0, ..exact });
+        bad(MemoryBasicInformation { allocation_base: Address(gap), ..exact });
+        bad(MemoryBasicInformation { allocation_protect: Protection(1), ..exact });
+        bad(MemoryBasicInformation { protect: Protection(0), ..exact });
+        bad(MemoryBasicInformation { kind: RegionType::PRIVATE, ..exact });
+        let foreign = MemoryBasicInformation {
+            state: RegionState::COMMIT,
+            kind: RegionType::IMAGE,
+            ..free(gap, gap + PAGE)
+        };
+        assert_eq!(bench.region(gap, foreign), "VQ-06");
+        let nothing = QueryAnswer { written: 0, information: exact };
+        assert!(bench.on(&query(gap), Outcome::done(Value::Region(nothing))).starts_with("not"));
+    }
+    let part = free(gap, end - PAGE);
+    assert!(it.region(gap, part).starts_with("not VQ-06"));
+    assert!(it.region(gap + PAGE, exact).starts_with("not VQ-06"), "not from the page on");
+    for bench in [&shared, &heaps, &mapped] {
+        assert_eq!(bench.region(gap, part), "VQ-06");
+        assert_eq!(bench.region(gap + PAGE, exact), "VQ-06");
+    }
+    let here = free(0x80_0000, END);
+    assert!(mapped.region(0x80_0000, here).starts_with("not AS-04"));
+    let commit =
+        MemoryBasicInformation { state: RegionState::COMMIT, ..free(0x80_0000, 0x80_1000) };
+    assert_eq!(mapped.region(0x80_0000, commit), "AS-04");
+}
+
+/// An owned region is exact, and a full answer.
+#[test]
+fn owned_regions() {
+    let mut it = Bench::new(&[alloc(P, PAGE, RC, RW)]);
+    let right = crate::driver::dump::region(&mut it.world.0, Address(P));
+    assert_eq!(it.region(P, right), "VQ-01");
+    assert!(
+        it.region(P, MemoryBasicInformation { region_size: 2 * PAGE, ..right }).starts_with("not")
+    );
+    for (written, agrees) in [(47, false), (48, true), (49, true)] {
+        let answer = Value::Region(QueryAnswer { written, information: right });
+        assert_eq!(it.on(&query(P), Outcome::done(answer)) == "VQ-01", agrees);
+    }
+    let nothing = |written| Value::Region(QueryAnswer { written, information: right });
+    assert_eq!(it.on(&query(END), Outcome::done(nothing(0))), "VQ-07 read");
+    assert!(it.on(&query(END), Outcome::done(nothing(48))).starts_with("not VQ-07"));
+}
+
+/// Values are compared: addresses, old protections, pages, bytes, faults.
+#[test]
+fn values() {
+    let it = Bench::new(&[
+        alloc(P, 2 * PAGE, RC | WATCH, RW),
+        write(P, &[7, 8]),
+        Call::CreateMalloc { kind: MallocType(0) },
+    ]);
+    let old = |protect| Outcome::done(Value::Old(Protection(protect)));
+    assert_eq!(it.on(&protect(P, 1, RO), old(RW)), "VP-10");
+    assert!(it.on(&protect(P, 1, RO), old(RO)).starts_with("not VP-10"));
+    assert_eq!(it.on(&alloc(P, 1, C, RW), address(P)), "VA-22");
+    assert!(it.on(&alloc(P, 1, C, RW), address(P + PAGE)).starts_with("not VA-22"));
+    let reset = alloc(P + 1, PAGE, RESET, RW);
+    for (at, agrees) in [
+        (P, true),
+        (P + PAGE, true),
+        (P + 2 * PAGE, true),
+        (P - PAGE, false),
+        (P + 3 * PAGE, false),
+        (P + 1, false),
+    ] {
+        assert_eq!(it.on(&reset, address(at)) == "VA-42c read", agrees, "{at:#x}");
+    }
+    let bytes = |bytes: &[u8]| Outcome::done(Value::Bytes(bytes.to_vec()));
+    assert_eq!(it.on(&read(P, 2), bytes(&[7, 8])), "AF-03");
+    for wrong in [&[7, 9][..], &[7], &[7, 8, 0]] {
+        assert!(it.on(&read(P, 2), bytes(wrong)).starts_with("not AF-03"));
+    }
+    let pages = |pages: &[u64], granularity| {
+        let pages = pages.iter().map(|at| Address(*at)).collect();
+        Outcome::done(Value::Pages { pages, granularity })
+    };
+    assert_eq!(it.on(&watch(P, PAGE, 0, 4), pages(&[P], 0x1000)), "WW-01");
+    assert!(it.on(&watch(P, PAGE, 0, 4), pages(&[], 0x1000)).starts_with("not WW-01"));
+    assert!(it.on(&watch(P, PAGE, 0, 4), pages(&[P], 0x2000)).starts_with("not WW-01"));
+    let fault = |at, access| {
+        let status = NtStatus::STATUS_ACCESS_VIOLATION;
+        Outcome::Faulted(Fault { status, access, at: Address(at) })
+    };
+    let (reads, writes) =
+        (hostmem_interface::AccessKind::Read, hostmem_interface::AccessKind::Write);
+    assert_eq!(it.on(&read(P - 1, 1), fault(P - 1, reads)), "AF-01");
+    assert!(it.on(&read(P - 1, 1), fault(P - 2, reads)).starts_with("not AF-01"));
+    assert!(it.on(&read(P - 1, 1), fault(P - 1, writes)).starts_with("not AF-01"));
+    assert!(it.on(&read(P - 1, 1), bytes(&[0])).starts_with("not AF-01"));
+    let mut judge = it.judge();
+    told(&mut judge, &block(0, 20), &address(0x80_0000), &[]);
+    let over = read(0x80_0010, 8);
+    for (at, kind, agrees) in [
+        (0x80_0010, reads, true),
+        (0x80_0017, reads, true),
+        (0x80_0018, reads, false),
+        (0x80_000F, reads, false),
+        (0x80_0014, writes, false),
+    ] {
+        let said = told(&mut judge, &over, &fault(at, kind), &[]);
+        assert_eq!(said == "HM-07", agrees, "{at:#x}: {said}");
+    }
+    let guard = Fault {
+        status: NtStatus::STATUS_GUARD_PAGE_VIOLATION,
+        access: reads,
+        at: Address(0x80_0014),
+    };
+    assert!(told(&mut judge, &over, &Outcome::Faulted(guard), &[]).starts_with("not HM-07"));
+    assert_eq!(told(&mut judge, &read(0x80_0000, 2), &bytes(&[1, 2]), &[]), "HM-07");
+    assert!(told(&mut judge, &read(0x80_0000, 2), &bytes(&[1, 3]), &[]).starts_with("not HM-07"));
+    assert!(told(&mut judge, &read(0x80_0000, 2), &bytes(&[1]), &[]).starts_with("not HM-07"));
+    let create = Call::CreateMalloc { kind: MallocType(0) };
+    assert_eq!(it.on(&create, Outcome::done(Value::Malloc(MallocId(1)))), "HM-01");
+    assert!(it.on(&create, Outcome::ok()).starts_with("not HM-01"));
+}
+
+/// What a subject showed of a page in doubt binds it from then on.
+#[test]
+fn what_was_seen_binds() {
+    let it = Bench::new(&[alloc(P, PAGE, RC, RW), fill(P, 9, 7), alloc(P, PAGE, RESET, RW)]);
+    let bytes = |byte| Outcome::done(Value::Bytes(vec![byte]));
+    let mut judge = it.judge();
+    assert_eq!(told(&mut judge, &read(P, 1), &bytes(7), &[]), "VA-42e");
+    assert_eq!(told(&mut judge, &read(P, 1), &bytes(0), &[]), "VA-42e");
+    assert!(told(&mut judge, &read(P, 1), &bytes(7), &[]).starts_with("not AF-03"));
+}
+
+/// A simulated machine tells exactly the load that was set; a real one any percentage.
+#[test]
+fn loads() {
+    let set = Call::SetMemoryLoad { load: 5, available: 6 };
+    let load = |load, available| Outcome::done(Value::Load(MemoryLoad { load, available }));
+    let it = Bench::new(std::slice::from_ref(&set));
+    assert_eq!(it.on(&Call::GetMemoryLoad, load(5, 6)), "ML-01");
+    assert_eq!(it.on(&Call::GetMemoryLoad, load(5, 7)), "not ML-02: load 5 %, 6 bytes available");
+    let real = Bench::new(&[set]).without(Capability::MemoryLoadControl);
+    assert_eq!(real.on(&Call::GetMemoryLoad, load(100, 7)), "ML-01");
+    assert!(real.on(&Call::GetMemoryLoad, load(101, 7)).starts_with("not ML-01"));
+}
+
+/// A simulated machine notifies exactly when the class changes; a real one only of changes.
+#[test]
+fn notifications() {
+    let (low, high) = (MemoryAvailable::LOW, MemoryAvailable::HIGH);
+    let register = Call::RegisterMemoryNotificationCallback;
+    let it = Bench::new(std::slice::from_ref(&register));
+    let set = |load, available| Call::SetMemoryLoad { load, available };
+    let ok = Outcome::ok();
+    let judge =
+        |call: &Call, notified: &[MemoryAvailable]| told(&mut it.judge(), call, &ok, notified);
+    assert_eq!(judge(&set(1, 0), &[low]), "ML-02");
+    assert_eq!(judge(&set(100, 0), &[low]), "ML-02");
+    assert_eq!(judge(&set(1, 0), &[]), "not NT-02: notifications [eMemoryAvailableLow]");
+    assert_eq!(judge(&set(1, 0), &[low, low]), "not NT-02: notifications [eMemoryAvailableLow]");
+    assert_eq!(judge(&set(1, 1 << 40), &[]), "ML-02");
+    assert_eq!(judge(&acquire(0, 0), &[high]), "not NT-02: notifications []");
+    let real = Bench::new(&[register]).without(Capability::MemoryLoadControl);
+    let mut follow = real.judge();
+    assert_eq!(told(&mut follow, &acquire(0, 0), &ok, &[low, high]), "AS-02");
+    assert_eq!(told(&mut follow, &acquire(0, 0), &ok, &[]), "AS-02");
+    assert!(told(&mut follow, &acquire(0, 0), &ok, &[high]).starts_with("not NT-02"));
+    let deaf = Bench::new(&[]).without(Capability::MemoryLoadControl);
+    assert_eq!(deaf.on(&acquire(0, 0), ok.clone()), "AS-02");
+    assert!(told(&mut deaf.judge(), &acquire(0, 0), &ok, &[low]).starts_with("not NT-02"));
+}
+
+/// Only lawful outcomes are followed.
+#[test]
+fn only_the_lawful_is_followed() {
+    let it = Bench::new(&[]);
+    let mut judge = it.judge();
+    told(&mut judge, &alloc(0, PAGE, R, RW), &address(P + 1), &[]);
+    told(&mut judge, &alloc(0, PAGE, R, RW), &address(P), &[MemoryAvailable::LOW]);
+    assert!(judge.state.space.is_empty());
+    told(&mut judge, &alloc(0, PAGE, R, RW), &address(P), &[]);
+    assert_eq!(judge.state.space.len(), 1);
+    assert_eq!(Capabilities::ALL, it.subject.capabilities);
+}
+
+/// The codes of the hosting interface that a report names.
+#[test]
+fn codes_as_readings() {
+    let reading = |call: &Call, outcome: &Outcome| {
+        hresult_reading(call, outcome).map(|rule| rule.to_string()).unwrap_or_default()
+    };
+    let bare = |code| Outcome::Refused(Refusal::from_hresult(Hresult(code)));
+    let plain = free(P, 0, RELEASE);
+    assert_eq!(reading(&plain, &with(1, Value::Nothing)), "HR-05");
+    assert_eq!(reading(&plain, &Outcome::ok()), "");
+    assert_eq!(reading(&alloc(0, 1, R, RW), &bare(0x8007_000E)), "HR-01");
+    assert_eq!(reading(&plain, &bare(0x8007_000E)), "HR-03");
+    assert_eq!(reading(&plain, &bare(0x8013_1022)), "HR-02");
+    assert_eq!(reading(&alloc(0, 1, R, RW), &bare(0x8013_1022)), "HR-02");
+    assert_eq!(reading(&plain, &bare(0x8000_4005)), "HR-03");
+    let full = Refusal::from_win32(Win32Error::ERROR_INVALID_PARAMETER);
+    assert_eq!(reading(&plain, &Outcome::Refused(full)), "");
+}

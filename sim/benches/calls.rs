@@ -1,0 +1,138 @@
+//! Calls per second on the model, on Linux bare and on Linux cross-checked, side by side in
+//! one run: the recordings of a real CLR, replayed in turn so that a drift of the machine
+//! falls on all alike. What is printed are medians and ratios.
+//!
+//! Deliberately not here: any assertion. Tests never depend on time.
+#![allow(clippy::print_stdout, reason = "a benchmark's table is its result")]
+
+use std::time::{Duration, Instant};
+
+use hostmem::files::builtin;
+use hostmem::run::{Ending, run_scenario};
+use hostmem_interface::scenario::{Action, Place, Scenario};
+use hostmem_interface::{
+    Address, AllocationType, Backend, Call, CriticalLevel, FreeType, MallocId, Outcome, Protection,
+    Reply, Subject, Value,
+};
+use hostmem_model::ModelBackend;
+
+/// How often each is run.
+const ROUNDS: usize = 11;
+
+/// What is timed: a name, and how one scenario is run.
+type Contestant<'a> = (&'a str, Box<dyn Fn(&Scenario) -> Duration + 'a>);
+
+fn main() {
+    let recordings = recordings();
+    let model = ModelBackend;
+    let mut contestants: Vec<Contestant<'_>> = vec![
+        ("model, acting alone", Box::new(|scenario| bare(scenario, &model))),
+        ("model, cross-checked", Box::new(|scenario| checked(scenario, &model))),
+    ];
+    #[cfg(target_os = "linux")]
+    let linux = hostmem_backends::linux::LinuxBackend::default();
+    #[cfg(target_os = "linux")]
+    {
+        contestants.push(("linux, bare", Box::new(|scenario| bare(scenario, &linux))));
+        contestants.push(("linux, cross-checked", Box::new(|scenario| checked(scenario, &linux))));
+    }
+    println!("median of {ROUNDS} interleaved rounds, calls per second; last column: time");
+    println!("cross-checked by time bare, per backend\n");
+    for (name, scenario) in &recordings {
+        println!("{name} ({} steps)", scenario.steps.len());
+        let mut times: Vec<Vec<Duration>> = contestants.iter().map(|_| Vec::new()).collect();
+        for _ in 0..ROUNDS {
+            for (at, (_, run)) in contestants.iter().enumerate() {
+                times[at].push(run(scenario));
+            }
+        }
+        let medians: Vec<Duration> = times.iter_mut().map(|times| median(times)).collect();
+        for (at, (name, _)) in contestants.iter().enumerate() {
+            let rate = scenario.steps.len() as f64 / medians[at].as_secs_f64();
+            let ratio = if at % 2 == 1 {
+                let ratio = medians[at].as_secs_f64() / medians[at - 1].as_secs_f64();
+                format!("{ratio:8.2}")
+            } else {
+                String::new()
+            };
+            println!("  {name:<22} {rate:>12.0}{ratio}");
+        }
+    }
+}
+
+fn recordings() -> Vec<(String, Scenario)> {
+    let all = builtin::all().into_iter().filter_map(|file| file.read().ok());
+    all.filter(|named| named.name.contains("/clr/"))
+        .map(|named| (named.name.clone(), named.scenario))
+        .collect()
+}
+
+fn median(times: &mut [Duration]) -> Duration {
+    times.sort();
+    times[times.len() / 2]
+}
+
+/// The whole cross-check: law, subject, comparison, checkpoints, record.
+fn checked(scenario: &Scenario, backend: &dyn Backend) -> Duration {
+    let start = Instant::now();
+    let outcome = run_scenario(scenario, "", backend, &mut |_, _| {});
+    let time = start.elapsed();
+    assert_eq!(outcome.ending, Ending::Agrees, "a benchmark of what does not agree is void");
+    time
+}
+
+/// The same calls on a subject alone: names are resolved, answers are thrown away.
+fn bare(scenario: &Scenario, backend: &dyn Backend) -> Duration {
+    let start = Instant::now();
+    let machine = scenario.machine.machine();
+    let subject = backend.open(&machine).expect("a subject");
+    let mut bound: Vec<Address> = vec![Address::NULL; scenario.names.len()];
+    for step in &scenario.steps {
+        let made = match &step.action {
+            Action::Call(call) => call_once(&*subject, call, &bound),
+            Action::Hole { size } => hole(&*subject, *size),
+            Action::Walk { .. } | Action::FailNext { .. } => None,
+        };
+        if let (Some(name), Some(made)) = (step.bind, made) {
+            bound[name.0 as usize] = made;
+        }
+    }
+    start.elapsed()
+}
+
+fn call_once(
+    subject: &dyn Subject,
+    call: &hostmem_interface::scenario::SymbolicCall,
+    bound: &[Address],
+) -> Option<Address> {
+    let place = |place: &Place| {
+        Ok::<_, std::convert::Infallible>(match place {
+            Place::Absolute(address) => *address,
+            Place::Relative { name, offset } => bound[name.0 as usize].wrapping_add(*offset),
+        })
+    };
+    let Ok(call) = call.resolve(place, |_| Ok(MallocId(0)));
+    address(&subject.call(&call))
+}
+
+fn hole(subject: &dyn Subject, size: u64) -> Option<Address> {
+    let reserve = Call::VirtualAlloc {
+        address: Address::NULL,
+        size,
+        kind: AllocationType::RESERVE,
+        protect: Protection::NOACCESS,
+        critical: CriticalLevel::TASK,
+    };
+    let base = address(&subject.call(&reserve))?;
+    subject.call(&Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE });
+    Some(base)
+}
+
+fn address(reply: &Reply) -> Option<Address> {
+    match reply {
+        Reply::Outcome {
+            outcome: Outcome::Done { value: Value::Address(address), .. }, ..
+        } => Some(*address),
+        _ => None,
+    }
+}
