@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use hostmem::run::{Ending, run_scenario};
 use hostmem_backends::com::{ComBackend, WorkerCommand};
+use hostmem_interface::scenario::Level;
 use hostmem_interface::{
     Address, AllocationType, Backend, Breakage, Call, Capability, CriticalLevel, FreeType, Hresult,
     Machine, OpenError, OutPointer, Outcome, Protection, Refusal, Reply, Subject,
@@ -110,6 +111,10 @@ fn played(backend: &dyn Backend) -> Vec<(String, Option<String>, String)> {
             }
             _ => None,
         };
+        // Steps that overlap come out in any order, so their answers may be another's.
+        if scenario.steps.iter().any(|step| step.with.is_some()) {
+            answers.clear();
+        }
         all.push((name, beyond, format!("{answers}{:?}", outcome.ending)));
     }
     all
@@ -146,6 +151,9 @@ fn diverging(backend: &ComBackend) -> Vec<String> {
         match outcome.ending {
             Ending::Agrees => agreed += 1,
             Ending::Skipped(_) | Ending::Taken(_) => skipped += 1,
+            Ending::Diverges(finding) if finding.level != Level::Must => {
+                println!("{name}: {} {}", finding.rule, finding.observed);
+            }
             ending => wrong.push(format!("{name}, step {}: {ending:#?}", outcome.steps)),
         }
     }
@@ -179,7 +187,7 @@ fn our_own_linux_manager_passes_behind_com() {
 fn five_bugs_are_caught_by_rule() {
     for (bug, rules) in [
         ("BUG_SUCCESS", &["HR-04"][..]),
-        ("BUG_RECOMMIT", &["VA-22", "MA-", "CT-", "VA-23"]),
+        ("BUG_RECOMMIT", &["AF-", "VA-22", "VA-23"]),
         ("BUG_ALIGN", &["VA-13", "VA-23"]),
         ("BUG_RELEASE", &["VF-01", "VF-03"]),
         ("BUG_OLD", &["VP-10", "VP-09"]),
@@ -231,7 +239,7 @@ fn a_crash_an_exit_and_an_exception_are_results() {
     let limit = Duration::from_secs(60);
     for (what, tells) in [
         ("CRASHES", &["SIGSEGV", "VirtualAlloc"][..]),
-        ("THROWS", &["SIGABRT", "VirtualAlloc", "out of luck"]),
+        ("THROWS", &["SIGABRT", "VirtualAlloc", "exception"]),
         ("EXITS", &["exited with code 3", "VirtualAlloc"]),
     ] {
         let Some(how) = breakage(what, limit) else { return };
@@ -338,9 +346,8 @@ fn a_cpp_compiler_agrees_with_the_header_slot_by_slot() {
     let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"];
     let program = built().join("header");
     let mut compiler = Command::new("gcc");
-    compiler.args(flags).arg(folder.join("include")).arg(&source);
-    let compiled = compiler.arg("-o").arg(&program).status();
-    let Ok(compiled) = compiled else {
+    compiler.args(flags).arg(folder.join("include")).arg(&source).arg("-o").arg(&program);
+    let Ok(compiled) = compiler.status() else {
         println!("skipped: gcc cannot be started");
         return;
     };

@@ -62,8 +62,10 @@ int main(int, char **arguments) {
     same("0 QueryInterface", told, slot<HRESULT (*)(void *, const IID *, void **)>(o, 0)(o, &IID_IHostMemoryManager, &b));
     same("0 object", (uintptr_t)a, (uintptr_t)b);
     same("0 nobody's", uint32_t(m->QueryInterface(IID_IHostMalloc, &a)), uint32_t(E_NOINTERFACE));
-    same("1 AddRef", m->AddRef() + 1, slot<ULONG (*)(void *)>(o, 1)(o));
-    same("2 Release", m->Release() - 1, slot<ULONG (*)(void *)>(o, 2)(o));
+    ULONG count = m->AddRef();
+    same("1 AddRef", count + 1, slot<ULONG (*)(void *)>(o, 1)(o));
+    count = m->Release();
+    same("2 Release", count - 1, slot<ULONG (*)(void *)>(o, 2)(o));
     m->Release(), m->Release();
 
     IHostMalloc *h = nullptr, *i = nullptr;

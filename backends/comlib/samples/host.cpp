@@ -19,6 +19,7 @@ const HRESULT BAD = E_INVALIDARG, ADDR = HRESULT_FROM_WIN32(ERROR_INVALID_ADDRES
 const HRESULT NULLED = HRESULT_FROM_WIN32(ERROR_NOACCESS), LENGTH = HRESULT_FROM_WIN32(ERROR_BAD_LENGTH);
 static U down(U a) { return a & ~(PAGE - 1); }
 static U up(U a) { return down(a + PAGE - 1); }
+static U granules(U a) { return (a + UNIT - 1) & ~(UNIT - 1); }  // the rest of a granule is kept from others
 static bool one(DWORD p) { return __builtin_popcount(p & 0xFF) == 1 && !(p & ~0x7FFu); }
 static bool mods(DWORD p) { int m = __builtin_popcount(p & 0x700); return m > 1 || (m && (p & PAGE_NOACCESS)); }
 static bool outside(U a, U n) { return a >= END || n > END - a; }
@@ -44,13 +45,14 @@ template <class I> struct Object : I {  // IUnknown
     ULONG HOSTMEM_CALL Release() override { ULONG left = --refs; if (!left) destroy(); return left; }
 };
 struct Heap final : Object<IHostMalloc> {
-    std::mutex lock; std::set<void *> live;
-    Heap() : Object(IID_IHostMalloc) {}
+    const bool code; std::mutex lock; std::set<void *> live;
+    explicit Heap(bool executable) : Object(IID_IHostMalloc), code(executable) {}
     void destroy() override { for (void *block : live) free(block); delete this; }
     METHOD Alloc(SIZE_T n, EMemoryCriticalLevel, void **out) override {
         REFUSE(!out, E_POINTER);
-        *out = malloc(n);  // aligned to 16 bytes
+        *out = code ? aligned_alloc(PAGE, up(n + 1)) : malloc(n);  // aligned to 16 bytes at least
         REFUSE(!*out, E_OUTOFMEMORY);
+        if (code) mprotect(*out, up(n + 1), PROT_READ | PROT_WRITE | PROT_EXEC);  // whole pages, and they stay so
         std::lock_guard<std::mutex> guard(lock);
         return live.insert(*out), S_OK;
     }
@@ -66,7 +68,7 @@ struct Manager final : Object<IHostMemoryManager> {
     std::mutex lock; std::map<U, Area> areas; std::map<U, U> views; ICLRMemoryNotificationCallback *callback = nullptr;
     Manager() : Object(IID_IHostMemoryManager) {}
     void destroy() override {
-        for (auto &a : areas) munmap(at(a.first), a.second.end - a.first);
+        for (auto &a : areas) munmap(at(a.first), granules(a.second.end) - a.first);
         if (callback) callback->Release();
         delete this;
     }
@@ -82,7 +84,7 @@ struct Manager final : Object<IHostMemoryManager> {
     DWORD shown(const Area &area, DWORD protect) { return protect | (area.protect & 0x600); }
     METHOD CreateMalloc(DWORD kind, IHostMalloc **out) override {
         REFUSE(!out, E_POINTER);
-        *out = kind == MALLOC_THREADSAFE || !kind ? new Heap : nullptr;  // no code on this heap
+        *out = kind & ~3u ? nullptr : new Heap(kind & MALLOC_EXECUTABLE);
         return *out ? S_OK : BAD;
     }
     METHOD VirtualAlloc(void *where, SIZE_T n, DWORD kind, DWORD protect, EMemoryCriticalLevel, void **out) override {
@@ -92,23 +94,24 @@ struct Manager final : Object<IHostMemoryManager> {
         const bool reset = act == MEM_RESET || act == MEM_RESET_UNDO, reserve = kind & MEM_RESERVE || !a;
         const bool physical = act == (MEM_RESERVE | MEM_PHYSICAL) && protect == PAGE_READWRITE;
         REFUSE(act & ~(MEM_RESERVE | MEM_COMMIT) ? !(reset && act == kind) && !physical : !act, BAD);
-        REFUSE((a && a < LOW) || !one(protect) || mods(protect) || (protect & 0x88 && !reset) || outside(a, n) || !n, BAD);
+        REFUSE((a && a < LOW) || !one(protect) || mods(protect) || (protect & 0x88 && !reset && reserve) || outside(a, n) || !n, BAD);
         std::lock_guard<std::mutex> guard(lock);
         auto i = find(a);
         if (reset || !reserve) {
             REFUSE(i == areas.end() || a + n > i->second.end, ADDR);
+            REFUSE(!reset && protect & 0x88, BAD);
             REFUSE(!reset && i->second.physical, ADDR);
             if (!reset) REFUSE(commit(i->second, down(a), up(a + n), protect), E_OUTOFMEMORY);
             return *out = at(down(a)), S_OK;
         }
-        U base = a & ~(UNIT - 1), size = up(a + n) - base;
-        if (a) REFUSE(!map(base, size, MAP_FIXED_NOREPLACE), ADDR);
+        U base = a & ~(UNIT - 1), size = up(a + n) - base, room = granules(size);
+        if (a) REFUSE(!map(base, room, MAP_FIXED_NOREPLACE), ADDR);
         if (!a) {  // map more than wanted, and give back what is not aligned
-            void *got = mmap(nullptr, size + UNIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+            void *got = mmap(nullptr, room + UNIT, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
             REFUSE(got == MAP_FAILED, E_OUTOFMEMORY);
-            base = (U(got) + UNIT - 1) & ~(UNIT - 1);
+            base = granules(U(got));
             if (base > U(got)) munmap(got, base - U(got));
-            if (base < U(got) + UNIT) munmap(at(base + size), U(got) + UNIT - base);
+            if (base < U(got) + UNIT) munmap(at(base + room), U(got) + UNIT - base);
         }
         Area &area = areas[base] = {base + size, protect, physical, {}};
         if (kind & MEM_COMMIT) REFUSE(commit(area, base, base + size, protect), E_OUTOFMEMORY);
@@ -123,7 +126,7 @@ struct Manager final : Object<IHostMemoryManager> {
         REFUSE(!n && down(a) != i->first, ADDR);
         REFUSE(a + n > i->second.end, BAD);
         const U from = down(a), to = n ? up(a + n) : i->second.end;
-        if (kind == MEM_RELEASE) return munmap(at(from), to - from), areas.erase(i), S_OK;
+        if (kind == MEM_RELEASE) return munmap(at(from), granules(to) - from), areas.erase(i), S_OK;
         i->second.pages.erase(i->second.pages.lower_bound(from), i->second.pages.lower_bound(to));
         return map(from, to - from, MAP_FIXED) ? S_OK : E_OUTOFMEMORY;
     }
@@ -153,7 +156,10 @@ struct Manager final : Object<IHostMemoryManager> {
         if (i == areas.end()) {
             auto next = areas.upper_bound(a);
             if (next != areas.end()) end = next->first;
+            const U ours = next == areas.begin() ? 0 : granules(std::prev(next)->second.end);
             auto foreign = [&](U from, U to) {  // somebody else's memory
+                from = std::max(from, ours);
+                if (from >= to) return;
                 if (from <= a && a < to) m.State = MEM_RESERVE, m.AllocationBase = at(a), m.Protect = 0, m.Type = MEM_MAPPED;
                 if (from > a || a < to) end = std::min(end, from > a ? from : to);
             };

@@ -230,13 +230,38 @@ impl MemoryAccess for Held {
         }
         match self.memory.execute_real(address.0) {
             Ok(Ok(())) => Ok(()),
-            Ok(Err(byte)) => Err(ExecuteError::NotReturn(byte)),
+            // What is no lone return is not run to find out whether it could be: there the
+            // manager's own word has to do.
+            Ok(Err(byte)) if self.shows_code(address) => Err(ExecuteError::NotReturn(byte)),
+            Ok(Err(_)) => {
+                let fault = violation(AccessKind::Execute, address.0);
+                self.guarded(Err(fault)).map_err(ExecuteError::Fault)
+            }
             Err(fault) => self.guarded(Err(fault)).map_err(ExecuteError::Fault),
         }
     }
 }
 
 impl Held {
+    /// What the manager shows at an address, if it shows anything.
+    fn region(&self, at: Address) -> Option<MEMORY_BASIC_INFORMATION> {
+        // SAFETY: every bit pattern is a value of that plain struct, zero among them.
+        let mut region: MEMORY_BASIC_INFORMATION = unsafe { std::mem::zeroed() };
+        let (length, mut written) = (size_of::<MEMORY_BASIC_INFORMATION>(), 0);
+        let out = (&raw mut region).cast();
+        // SAFETY: a live manager, a buffer of that length, a valid out pointer.
+        let told = unsafe { self.manager.VirtualQuery(pointer(at), out, length, &raw mut written) };
+        (told.0 == 0 && written > 0).then_some(region)
+    }
+
+    /// Whether code could run there, as far as the manager shows. Heap blocks show nothing.
+    fn shows_code(&self, at: Address) -> bool {
+        self.region(at).is_none_or(|region| {
+            let code = region.Protect & EXECUTABLE != 0 && region.Protect & PAGE_GUARD == 0;
+            region.State != MEM_COMMIT || code
+        })
+    }
+
     /// Plays the system's part for a page that is armed.
     fn guarded(&self, accessed: Result<(), Fault>) -> Result<(), Fault> {
         let Err(fault) = accessed else { return Ok(()) };
@@ -244,16 +269,9 @@ impl Held {
         if !self.memory.within_reach(page.0) {
             return Err(fault);
         }
-        // SAFETY: every bit pattern is a value of that plain struct, zero among them.
-        let mut region: MEMORY_BASIC_INFORMATION = unsafe { std::mem::zeroed() };
-        let (length, mut written) = (size_of::<MEMORY_BASIC_INFORMATION>(), 0);
-        let out = (&raw mut region).cast();
-        // SAFETY: a live manager, a buffer of that length, a valid out pointer.
-        let told =
-            unsafe { self.manager.VirtualQuery(pointer(page), out, length, &raw mut written) };
-        if told.0 != 0 || !armed_for(&region, fault.access) {
+        let Some(region) = self.region(page).filter(|it| armed_for(it, fault.access)) else {
             return Err(fault);
-        }
+        };
         let (bare, mut old) = (region.Protect & !PAGE_GUARD, 0);
         // SAFETY: memory that the case was given, and a valid out pointer. A refusal leaves
         // the page armed, which shows at the next access.
@@ -265,13 +283,14 @@ impl Held {
 
 const MEM_COMMIT: u32 = 0x1000;
 const PAGE_GUARD: u32 = 0x100;
+const EXECUTABLE: u32 = 0xF0; // PAGE_EXECUTE and its forms
 
 /// Whether a committed page is armed, and would permit the access if it were not.
 const fn armed_for(region: &MEMORY_BASIC_INFORMATION, access: AccessKind) -> bool {
     let permits = match access {
-        AccessKind::Read => 0xFE,    // everything but PAGE_NOACCESS
-        AccessKind::Write => 0xCC,   // READWRITE, WRITECOPY and their EXECUTE_ forms
-        AccessKind::Execute => 0xF0, // EXECUTE and its forms
+        AccessKind::Read => 0xFE,  // everything but PAGE_NOACCESS
+        AccessKind::Write => 0xCC, // READWRITE, WRITECOPY and their EXECUTE_ forms
+        AccessKind::Execute => EXECUTABLE,
     };
     region.State == MEM_COMMIT && region.Protect & PAGE_GUARD != 0 && region.Protect & permits != 0
 }

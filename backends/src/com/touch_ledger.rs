@@ -13,11 +13,20 @@ use std::ops::Range;
 /// Bytes in a page.
 pub(super) const PAGE: u64 = 0x1000;
 
+/// A mapping of the worker's.
+#[derive(Clone, Debug)]
+pub(super) struct Own {
+    pub(super) range: Range<u64>,
+    /// Whether it is the memory of `malloc`, which a library may share with the worker: its
+    /// heaps may hand out blocks there, and only their word says that they are not ours.
+    pub(super) shared: bool,
+}
+
 /// The record of what was handed out.
 #[derive(Debug, Default)]
 pub(super) struct TouchLedger {
     /// What the worker had mapped before the library was there.
-    own: Vec<Range<u64>>,
+    own: Vec<Own>,
     /// Base and end of reservations.
     reservations: BTreeMap<u64, u64>,
     /// Base and end of live heap blocks.
@@ -26,7 +35,7 @@ pub(super) struct TouchLedger {
 
 impl TouchLedger {
     /// A ledger for a process that lives in `own`.
-    pub(super) fn new(own: Vec<Range<u64>>) -> Self {
+    pub(super) fn new(own: Vec<Own>) -> Self {
         Self { own, ..Self::default() }
     }
 
@@ -38,7 +47,7 @@ impl TouchLedger {
         // A reservation covers whole pages from its base to the last byte asked for (VA-06).
         let from = if address == 0 || base > address { base } else { address };
         let end = from.saturating_add(size).checked_next_multiple_of(PAGE).unwrap_or(u64::MAX);
-        self.refuse_own(&(base..end), "VirtualAlloc")?;
+        self.refuse_own(&(base..end), false, "VirtualAlloc")?;
         self.reservations.insert(base, end);
         Ok(())
     }
@@ -49,19 +58,22 @@ impl TouchLedger {
     /// If it is memory that the worker lives in.
     pub(super) fn allocated(&mut self, base: u64, size: u64) -> Result<(), String> {
         let end = base.saturating_add(size);
-        self.refuse_own(&(base..end), "Alloc")?;
+        self.refuse_own(&(base..end), true, "Alloc")?;
         self.blocks.insert(base, end);
         Ok(())
     }
 
-    fn refuse_own(&self, range: &Range<u64>, who: &str) -> Result<(), String> {
-        let overlaps = |own: &&Range<u64>| own.start < range.end && range.start < own.end;
+    fn refuse_own(&self, range: &Range<u64>, block: bool, who: &str) -> Result<(), String> {
+        let overlaps = |own: &&Own| {
+            let Range { start, end } = own.range;
+            start < range.end && range.start < end && !(block && own.shared)
+        };
         match self.own.iter().find(overlaps) {
             None => Ok(()),
             Some(own) => Err(format!(
                 "{who} handed out {:#x} to {:#x}, where something of the process itself is \
                  mapped ({:#x} to {:#x})",
-                range.start, range.end, own.start, own.end
+                range.start, range.end, own.range.start, own.range.end
             )),
         }
     }
@@ -123,10 +135,14 @@ mod tests {
 
     #[test]
     fn what_the_process_lives_in_is_never_in_reach() {
-        let mut ledger = TouchLedger::new(vec![0x20000..0x30000]);
+        let own = |range, shared| Own { range, shared };
+        let own = vec![own(0x20000..0x30000, false), own(0x50000..0x60000, true)];
+        let mut ledger = TouchLedger::new(own);
         assert!(ledger.reserved(0, 0x10000, 0x2F000).is_err());
         assert!(ledger.allocated(0x1FFF8, 16).is_err());
         assert_eq!(ledger.reach(0x2F000), 0x2F000);
         ledger.reserved(0, 0x10000, 0x30000).unwrap();
+        ledger.allocated(0x50000, 16).unwrap();
+        assert!(ledger.reserved(0, 16, 0x50000).is_err());
     }
 }

@@ -36,7 +36,7 @@ use super::interfaces::{
     ABILITY_ACCESS, ABILITY_LOAD_CONTROL, ABILITY_PRIVATE_ARENA, CREATE_MANAGER, CreateManager,
     IHostMemoryManager, IHostmemInstruments,
 };
-use super::touch_ledger::TouchLedger;
+use super::touch_ledger::{Own, TouchLedger};
 use crate::linux::touch::Touch;
 use crate::wire::{Request, Response, decode_request, encode_response, read_frame, write_frame};
 
@@ -362,11 +362,15 @@ fn describe(library: &Path, abilities: u32, touch: Result<(), &String>) -> Descr
 }
 
 /// What this process has mapped, from the kernel.
-fn own_mappings() -> io::Result<Vec<std::ops::Range<u64>>> {
+fn own_mappings() -> io::Result<Vec<Own>> {
     let maps = fs::read_to_string("/proc/self/maps")?;
-    let ends = |line: &str| {
-        let (from, to) = line.split_whitespace().next()?.split_once('-')?;
-        Some(u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?)
+    let own = |line: &str| {
+        let mut words = line.split_whitespace();
+        let (from, to) = words.next()?.split_once('-')?;
+        let range = u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?;
+        // Permissions, offset, device and inode stand before the name, if there is one.
+        let shared = matches!(words.nth(4), None | Some("[heap]"));
+        Some(Own { range, shared })
     };
-    Ok(maps.lines().filter_map(ends).collect())
+    Ok(maps.lines().filter_map(own).collect())
 }

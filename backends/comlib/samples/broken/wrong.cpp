@@ -45,7 +45,7 @@ struct Wrong : IHostMemoryManager {
         if (told == S_OK && (t & MEM_RESERVE)) return S_FALSE;
 #endif
 #ifdef BUG_RECOMMIT  // committing again zeroes the page
-        if (told == S_OK && a && (t & MEM_COMMIT) && !(t & MEM_RESERVE) && (p & PAGE_READWRITE)) memset(*out, 0, PAGE);
+        if (told == S_OK && a && t == MEM_COMMIT && p == PAGE_READWRITE) memset(*out, 0, PAGE);
 #endif
 #ifdef BUG_ALIGN  // a commit returns the address asked for, not the page's
         if (told == S_OK && a && !(t & MEM_RESERVE)) *out = a;
