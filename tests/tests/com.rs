@@ -3,6 +3,7 @@
 //!
 //! Without a C++ compiler the tests that need one say so and pass.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so, and why")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
