@@ -3,6 +3,7 @@
 //!
 //! Without a C++ compiler the tests that need one say so and pass.
 #![cfg(target_os = "linux")]
+#![allow(clippy::print_stdout, reason = "a test that is skipped says so, and why")]
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -340,7 +341,8 @@ fn a_cpp_compiler_agrees_with_the_header_slot_by_slot() {
     let said = String::from_utf8_lossy(&run.stdout);
     assert!(run.status.success(), "{:?}\n{said}", run.status);
     // The header is C as well.
-    let text = "#include \"hostmem.h\"\nint main(void) { return sizeof(IHostMemoryManagerVtbl) != 104; }\n";
+    let text = "#include \"hostmem.h\"\n\
+        int main(void) { return sizeof(IHostMemoryManagerVtbl) != 104; }\n";
     let source = built().join("header.c");
     std::fs::write(&source, text).expect("a writable folder");
     let flags = ["-std=c11", "-Wall", "-Wextra", "-Werror", "-I"];
