@@ -3,5 +3,22 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if let Some(code) = worker() {
+        return code;
+    }
     hostmem::cli::main(&hostmem::parts::parts())
+}
+
+/// The other end of `com:PATH`: this program, run again with an argument that is no command.
+#[cfg(target_os = "linux")]
+fn worker() -> Option<ExitCode> {
+    use hostmem_backends::com::{WORKER_ARGUMENT, worker};
+
+    let mut arguments = std::env::args().skip(1);
+    if arguments.next().as_deref() != Some(WORKER_ARGUMENT) {
+        return None;
+    }
+    let library = arguments.next()?;
+    Some(worker::main(library.as_ref(), arguments.next().as_deref()))
 }

@@ -58,7 +58,22 @@ pub const BACKENDS: &[Kind] = &[
         about: "this machine's Linux kernel: mmap, mprotect and munmap on real memory",
         make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
     },
+    #[cfg(target_os = "linux")]
+    Kind {
+        name: "com",
+        argument: Some("PATH"),
+        about: "a shared library that exports an IHostMemoryManager, in a process of its own",
+        make: com,
+    },
 ];
+
+#[cfg(target_os = "linux")]
+fn com(library: &str) -> Result<Arc<dyn Backend>, String> {
+    use hostmem_backends::com::{ComBackend, WorkerCommand};
+
+    let worker = WorkerCommand::this_program().map_err(|error| error.to_string())?;
+    Ok(Arc::new(ComBackend::named(library, worker)?))
+}
 
 fn canary(name: &str) -> Result<Arc<dyn Backend>, String> {
     match hostmem_twin::canary(name) {
