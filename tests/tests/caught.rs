@@ -23,12 +23,13 @@ fn is_caught_and_explained(name: &str) {
             profile: "wide".to_owned(),
         };
         let ran = Runner.random(&case, &backend, Settings::default()).expect("a known profile");
-        if ran.result.word == VerdictWord::Agrees {
+        if ran.result.word != VerdictWord::Diverges {
             continue;
         }
         let failing = ran.failing.expect("a failure is kept as a scenario");
         let rule = ran.result.rule.expect("a divergence names its rule");
-        assert!(failing.steps.len() <= STEPS, "{name}: {} steps", failing.steps.len());
+        let text = hostmem_interface::scenario::write(&failing);
+        assert!(failing.steps.len() <= STEPS, "{name}, {} steps: {text}", failing.steps.len());
         let id = hostmem_model::RuleId::named(&rule).expect("a rule of the law");
         assert!(backend.canary().is_some_and(|it| it.is_named_by(id)), "{name}: {rule}");
         assert!(ran.result.expected.is_some() && ran.result.observed.is_some());

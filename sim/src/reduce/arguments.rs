@@ -1,7 +1,7 @@
 //! Plainer steps: no threads, no expectations that are not needed, short data, and sizes and
 //! offsets that are small and lie on page or granularity boundaries.
 
-use hostmem_interface::scenario::{Action, Place, Step, SymbolicCall};
+use hostmem_interface::scenario::{Action, Name, Place, Step, SymbolicCall};
 use hostmem_interface::{AllocationType, Call, CriticalLevel, Data, Protection};
 
 use crate::reduce::Reduction;
@@ -16,8 +16,32 @@ type Plainer = fn(&Step) -> Vec<Step>;
 const WAYS: &[Plainer] = &[sequential, plain_numbers, plain_words, plain_data];
 
 impl Reduction<'_> {
+    /// Names that happen to denote the same address: tries, for each place, the names that were
+    /// bound later than its own, so that the life of the earlier one can be dropped.
+    fn rename_places(&mut self) {
+        for at in 0..self.best.steps.len() {
+            let Action::Call(call) = &self.best.steps[at].action else { continue };
+            let Some(Place::Relative { name: own, offset }) = call.address().copied() else {
+                continue;
+            };
+            let bound = self.best.steps[..at].iter().rev().filter_map(|step| step.bind);
+            let later: Vec<Name> = bound.take_while(|name| *name != own).collect();
+            for name in later {
+                let mut candidate = self.best.clone();
+                let place = Place::Relative { name, offset };
+                if let Action::Call(call) = &self.best.steps[at].action {
+                    candidate.steps[at].action = Action::Call(with_place(call, place));
+                }
+                if self.try_candidate(candidate) {
+                    break;
+                }
+            }
+        }
+    }
+
     /// Tries every way on every step.
     pub(super) fn simplify_arguments(&mut self) {
+        self.rename_places();
         for way in WAYS {
             for at in 0..self.best.steps.len() {
                 for plainer in way(&self.best.steps[at]) {

@@ -123,7 +123,7 @@ fn all_steps(
             let refused = step.bind.is_some() && !bound;
             if bound {
                 scenario.names.push(name_of(step));
-            } else if flow.is_continue() {
+            } else {
                 // Replayed from a file, a refusal here would end the case.
                 step.bind = None;
             }
