@@ -5,7 +5,6 @@ use hostmem_interface::{
     MemoryBasicInformation, MemoryLoad, NtStatus, QueryAnswer, Refusal, RegionState, RegionType,
     Value, Win32Error,
 };
-use hostmem_model::judge::hresult_reading;
 use hostmem_model::{Judge, Judgement};
 
 use super::*;
@@ -54,7 +53,7 @@ impl Bench {
 fn told(judge: &mut Judge, call: &Call, outcome: &Outcome, notified: &[MemoryAvailable]) -> String {
     let verdict = judge.decide(call);
     match judge.judge(call, &verdict, outcome, notified) {
-        Judgement::Agrees { rule, reading } => {
+        Judgement::Agrees { rule, reading, .. } => {
             format!("{rule}{}", if reading { " read" } else { "" })
         }
         Judgement::Taken { start, end, otherwise } => {
@@ -458,21 +457,29 @@ fn only_the_lawful_is_followed() {
     assert_eq!(Capabilities::ALL, it.subject.capabilities);
 }
 
-/// The codes of the hosting interface that a report names.
+/// A second rule tells of the HRESULT, or of the notifications.
 #[test]
-fn codes_as_readings() {
-    let reading = |call: &Call, outcome: &Outcome| {
-        hresult_reading(call, outcome).map(|rule| rule.to_string()).unwrap_or_default()
+fn codes_and_notifications_are_second_rules() {
+    let calls = [alloc(P, PAGE, R, RW)];
+    let also = |bench: &Bench, call: &Call, outcome: Outcome| {
+        let mut judge = bench.judge();
+        let verdict = judge.decide(call);
+        match judge.judge(call, &verdict, &outcome, &[]) {
+            Judgement::Agrees { also, .. } => also.map(|rule| rule.to_string()).unwrap_or_default(),
+            other => format!("{other:?}"),
+        }
     };
     let bare = |code| Outcome::Refused(Refusal::from_hresult(Hresult(code)));
-    let plain = free(P, 0, RELEASE);
-    assert_eq!(reading(&plain, &with(1, Value::Nothing)), "HR-05");
-    assert_eq!(reading(&plain, &Outcome::ok()), "");
-    assert_eq!(reading(&alloc(0, 1, R, RW), &bare(0x8007_000E)), "HR-01");
-    assert_eq!(reading(&plain, &bare(0x8007_000E)), "HR-03");
-    assert_eq!(reading(&plain, &bare(0x8013_1022)), "HR-02");
-    assert_eq!(reading(&alloc(0, 1, R, RW), &bare(0x8013_1022)), "HR-02");
-    assert_eq!(reading(&plain, &bare(0x8000_4005)), "HR-03");
-    let full = Refusal::from_win32(Win32Error::ERROR_INVALID_PARAMETER);
-    assert_eq!(reading(&plain, &Outcome::Refused(full)), "");
+    let it = Bench::new(&calls);
+    let needs = Call::NeedsVirtualAddressSpace { address: Address(0), size: 0 };
+    assert_eq!(also(&it, &needs, bare(0x8007_000E)), "HR-01");
+    assert_eq!(also(&it, &free(0, 0, RELEASE), bare(0x8013_1022)), "HR-02");
+    assert_eq!(also(&it, &alloc(P, 0, R, RW), bare(0x8000_4005)), "HR-03");
+    assert_eq!(also(&it, &needs, with(1, Value::Nothing)), "HR-05");
+    assert_eq!(also(&it, &needs, Outcome::ok()), "");
+    let set = Call::SetMemoryLoad { load: 1, available: 1 << 40 };
+    assert_eq!(also(&it, &set, Outcome::ok()), "");
+    let registered = Bench::new(&[Call::RegisterMemoryNotificationCallback]);
+    assert_eq!(also(&registered, &set, Outcome::ok()), "NT-02");
+    assert_eq!(also(&registered, &needs, Outcome::ok()), "");
 }
