@@ -76,7 +76,7 @@ impl Caller {
             0 => Protection(lawful | 0x200),
             1 => Protection(lawful | 0x400),
             2 | 3 => Protection(lawful | 0x100),
-            4 => Protection(base.0 | 0x100 * self.dice.below_32(16)),
+            4 => Protection(base.0 | (0x100 * self.dice.below_32(16))),
             5 => Protection(self.dice.pick(&[0, 3, 0x24, 0x104, 0x300, 0x8000_0004])),
             _ => Protection(lawful),
         }

@@ -151,9 +151,12 @@ impl Replay {
         };
         let verdict = self.judge.decide(call);
         match self.judge.judge(call, &verdict, &outcome, &notified) {
-            Judgement::Agrees { rule, .. } => self.reached.insert(rule),
+            Judgement::Agrees { rule, also, .. } => {
+                self.reached.insert(rule);
+                self.reached.extend(also);
+            }
             other => return Err(format!("{other:?}")),
-        };
+        }
         Ok((outcome, notified))
     }
 

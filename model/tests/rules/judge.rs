@@ -457,30 +457,29 @@ fn only_the_lawful_is_followed() {
     assert_eq!(Capabilities::ALL, it.subject.capabilities);
 }
 
-/// The codes of the hosting interface that a report names.
-/// The rule of the HRESULT that an outcome was held against besides.
+/// A second rule tells of the HRESULT, or of the notifications.
 #[test]
-fn codes_as_second_rules() {
-    let also = |calls: &[Call], call: &Call, outcome: &Outcome| {
-        let world = World::after(calls);
-        let mut subject = description(Machine::WINDOWS_X64);
-        subject.grain = Grain::Hresult;
-        let mut judge = Judge::new(world.0.state.clone(), &subject);
+fn codes_and_notifications_are_second_rules() {
+    let calls = [alloc(P, PAGE, R, RW)];
+    let also = |bench: &Bench, call: &Call, outcome: Outcome| {
+        let mut judge = bench.judge();
         let verdict = judge.decide(call);
-        match judge.judge(call, &verdict, outcome, &[]) {
+        match judge.judge(call, &verdict, &outcome, &[]) {
             Judgement::Agrees { also, .. } => also.map(|rule| rule.to_string()).unwrap_or_default(),
             other => format!("{other:?}"),
         }
     };
     let bare = |code| Outcome::Refused(Refusal::from_hresult(Hresult(code)));
-    assert_eq!(also(&[], &free(P, 0, RELEASE), &bare(0x8013_1022)), "HR-02");
-    assert_eq!(also(&[], &free(P, 1, RELEASE), &bare(0x8000_4005)), "HR-03");
-    let needs = Call::NeedsVirtualAddressSpace { address: Address::NULL, size: 0 };
-    assert_eq!(also(&[], &needs, &bare(0x8007_000E)), "HR-01");
-    assert_eq!(also(&[], &needs, &with(1, Value::Nothing)), "HR-05");
-    assert_eq!(also(&[], &needs, &Outcome::ok()), "");
-    let register = Call::RegisterMemoryNotificationCallback;
-    let set = Call::SetMemoryLoad { load: 1, available: 15 << 30 };
-    assert_eq!(also(&[register], &set, &Outcome::ok()), "NT-02");
-    assert_eq!(also(&[], &set, &Outcome::ok()), "");
+    let it = Bench::new(&calls);
+    let needs = Call::NeedsVirtualAddressSpace { address: Address(0), size: 0 };
+    assert_eq!(also(&it, &needs, bare(0x8007_000E)), "HR-01");
+    assert_eq!(also(&it, &free(0, 0, RELEASE), bare(0x8013_1022)), "HR-02");
+    assert_eq!(also(&it, &alloc(P, 0, R, RW), bare(0x8000_4005)), "HR-03");
+    assert_eq!(also(&it, &needs, with(1, Value::Nothing)), "HR-05");
+    assert_eq!(also(&it, &needs, Outcome::ok()), "");
+    let set = Call::SetMemoryLoad { load: 1, available: 1 << 40 };
+    assert_eq!(also(&it, &set, Outcome::ok()), "");
+    let registered = Bench::new(&[Call::RegisterMemoryNotificationCallback]);
+    assert_eq!(also(&registered, &set, Outcome::ok()), "NT-02");
+    assert_eq!(also(&registered, &needs, Outcome::ok()), "");
 }
