@@ -1,7 +1,7 @@
 //! Real subjects behind hostmem's interface: each acts by itself, with real memory.
 //!
-//! Map: [`linux`] is this machine's kernel; [`com`] speaks COM in both directions; [`child`] keeps a
-//! subject in another process on a time limit, and [`wire`] is how it is spoken to.
+//! Map: [`linux`] is this machine's kernel; [`com`] speaks COM in both directions; [`child`]
+//! keeps a subject in another process on a time limit, and [`wire`] is how it is spoken to.
 //!
 //! Deliberately not here: the model. No subject can import the law that judges it, and
 //! `tests/tidy.rs` keeps the manifest that way.

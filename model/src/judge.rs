@@ -14,25 +14,24 @@
 //!
 //! Nothing here knows a backend by name: what may differ is in its [`Description`].
 
+mod places;
+
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
     Address, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
-    MemoryBasicInformation, Outcome, Protection, Refusal, RegionState, RegionType, Value,
-    Win32Error,
+    MemoryBasicInformation, Outcome, Refusal, Value, Win32Error,
 };
 
 use crate::effect::Effect;
 use crate::rule::{HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RS_01, RuleId};
 use crate::rules::decide;
 use crate::state::State;
-use crate::verdict::{Answer, No, Permitted, Unowned, Verdict};
+use crate::verdict::{Answer, No, Permitted, Verdict};
 
 /// A request below this size is not refused lightly (RS-01).
 const SMALL: u64 = 64 << 20;
 /// The limit that is assumed of a subject that states none.
 const UNSTATED_LIMIT: u64 = 128 << 20;
-/// The alignment of heap blocks on 64 bits.
-const BLOCK_ALIGNMENT: u64 = 16;
 
 /// What is to be said of one outcome.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -413,56 +412,6 @@ impl Judge {
             }
         }
         yes_if(seen.load <= 100, || effect.clone())
-    }
-
-    fn is_free_base(&self, base: Address, size: u64) -> bool {
-        let machine = self.state.machine();
-        base.is_aligned(machine.granularity)
-            && base.0 >= machine.lowest
-            && base.0 <= machine.highest
-            && size <= machine.end() - base.0
-            && !self.state.space.overlaps(base, size)
-            && !self.state.heaps.overlap(base, size)
-    }
-
-    fn is_free_block(&self, base: Address, size: u64) -> bool {
-        let machine = self.state.machine();
-        let owned = self.state.space.find(base).is_some()
-            || self
-                .state
-                .space
-                .next(base)
-                .is_some_and(|next| next.base().0 < base.0.saturating_add(size));
-        base.is_aligned(BLOCK_ALIGNMENT)
-            && base.0 >= machine.lowest
-            && base.0 <= machine.highest
-            && size <= machine.end() - base.0
-            && !owned
-            && !self.state.heaps.overlap(base, size)
-    }
-
-    /// Whether a region is a sensible answer about memory that the case does not own.
-    fn is_unowned(&self, unowned: &Unowned, seen: &MemoryBasicInformation) -> bool {
-        let machine = self.state.machine();
-        let Some(end) = seen.base_address.checked_add(seen.region_size) else { return false };
-        let contains = seen.base_address <= unowned.at && unowned.at < end;
-        let aligned = seen.base_address.is_aligned(machine.page) && end.is_aligned(machine.page);
-        let clear = seen.base_address >= unowned.start && end <= unowned.end;
-        if !(contains && aligned && clear) {
-            return false;
-        }
-        if seen.state != RegionState::FREE {
-            return true;
-        }
-        let fields = seen.allocation_base.is_null()
-            && seen.allocation_protect == Protection(0)
-            && seen.protect == Protection::NOACCESS
-            && seen.kind == RegionType(0);
-        let alone = self.subject.capabilities.has(Capability::PrivateArena)
-            && self.state.heaps.count() == 0
-            && self.state.foreign().next().is_none();
-        let exact = seen.base_address == unowned.at.align_down(machine.page) && end == unowned.end;
-        fields && !unowned.acquired && (exact || !(unowned.between_owned && alone))
     }
 }
 

@@ -25,12 +25,12 @@ type Contestant<'a> = (&'a str, Box<dyn Fn(&Scenario) -> Duration + 'a>);
 fn main() {
     let recordings = recordings();
     let model = ModelBackend;
+    #[cfg(target_os = "linux")]
+    let linux = hostmem_backends::linux::LinuxBackend::default();
     let mut contestants: Vec<Contestant<'_>> = vec![
         ("model, acting alone", Box::new(|scenario| bare(scenario, &model))),
         ("model, cross-checked", Box::new(|scenario| checked(scenario, &model))),
     ];
-    #[cfg(target_os = "linux")]
-    let linux = hostmem_backends::linux::LinuxBackend::default();
     #[cfg(target_os = "linux")]
     {
         contestants.push(("linux, bare", Box::new(|scenario| bare(scenario, &linux))));

@@ -82,7 +82,8 @@ fn every_file_opens_with_its_promise_and_stays_readable() {
         let lines = text.lines().count();
         assert!(lines <= most, "{name} has {lines} lines, more than {most}");
         for (at, line) in text.lines().enumerate() {
-            let long = line.chars().count() > 100 && name != "model/src/rule.rs";
+            let data = name == "model/src/rule.rs" || name.contains("/tests/");
+            let long = line.chars().count() > 100 && !data;
             assert!(!long, "{name}:{} is longer than 100 columns", at + 1);
         }
     }

@@ -97,11 +97,13 @@ fn check_all(space: &mut Space, access: AccessKind, parts: &[Part]) -> Result<()
 fn check(space: &mut Space, access: AccessKind, part: &Part) -> Result<(), Fault> {
     let protect = protection_for(space, part);
     if !protection::allows(protect, access) {
-        return Err(Fault { status: NtStatus::STATUS_ACCESS_VIOLATION, access, at: part.at }); // AF-01, GP-05
+        // AF-01, GP-05
+        return Err(Fault { status: NtStatus::STATUS_ACCESS_VIOLATION, access, at: part.at });
     }
     if protect.contains(Protection::GUARD) {
         disarm(space.pages.entry(part.page).or_default());
-        return Err(Fault { status: NtStatus::STATUS_GUARD_PAGE_VIOLATION, access, at: part.at }); // GP-02
+        // GP-02
+        return Err(Fault { status: NtStatus::STATUS_GUARD_PAGE_VIOLATION, access, at: part.at });
     }
     Ok(())
 }

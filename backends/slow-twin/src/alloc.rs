@@ -86,9 +86,11 @@ fn combines(kind: AllocationType, protect: Protection) -> bool {
     let reset = alone(RESET) && alone(RESET_UNDO); // VA-40, VA-43
     let watch = !kind.contains(WRITE_WATCH) || kind.contains(RESERVE); // VA-44
     let physical = !kind.contains(PHYSICAL)
-        || (kind.without(TOP_DOWN) == RESERVE | PHYSICAL && protect == Protection::READWRITE); // VA-45
+        // VA-45
+        || (kind.without(TOP_DOWN) == RESERVE | PHYSICAL && protect == Protection::READWRITE);
     let large = !kind.contains(LARGE_PAGES)
-        || (kind.contains(RESERVE | COMMIT) && !kind.intersects(PHYSICAL | RESET | WRITE_WATCH)); // VA-46
+        // VA-46
+        || (kind.contains(RESERVE | COMMIT) && !kind.intersects(PHYSICAL | RESET | WRITE_WATCH));
     reset && watch && physical && large
 }
 

@@ -24,7 +24,8 @@ pub(crate) fn get_write_watch(
 ) -> Result<WatchAnswer, Refusal> {
     let valid = OutPointer::Valid;
     ensure(flags.without(WatchFlags::RESET).0 == 0, INVALID_PARAMETER)?; // WW-02
-    ensure(null.count == OutPointer::Null || capacity != 0, INVALID_PARAMETER)?; // WW-02: if there is a count
+    // WW-02: if there is a count
+    ensure(null.count == OutPointer::Null || capacity != 0, INVALID_PARAMETER)?;
     ensure(null.count == valid && null.granularity == valid, NOACCESS)?; // WW-02
     ensure(null.addresses == valid, NOACCESS)?; // WW-02
     let range = watched_range(space, address, size)?;

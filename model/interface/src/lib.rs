@@ -10,7 +10,7 @@
 //! * [`manager`]: the traits [`HostMemoryManager`], [`HostMalloc`] and
 //!   [`MemoryNotificationCallback`], one method for each of the COM interfaces' methods;
 //! * [`access`]: what programs do with memory besides: touch it, and watch it;
-//! * [`call`]: the traits turned into data, [`Call`] and [`Outcome`];
+//! * [`call`], [`outcome`]: the traits turned into data, [`Call`] and [`Outcome`];
 //! * [`subject`]: anything that answers calls, its [`Description`] and its capabilities;
 //! * [`dispatch`]: the only place where a [`Call`] becomes a method call;
 //! * [`scenario`]: the `hostmem/1` file format, the only written form of a call.
@@ -25,13 +25,14 @@ pub mod dispatch;
 pub mod error;
 pub mod flags;
 pub mod manager;
+pub mod outcome;
 pub mod region;
 pub mod scenario;
 pub mod subject;
 
 pub use access::{AccessKind, ExecuteError, Fault, MemoryAccess, WatchAnswer, WriteWatch};
 pub use address::Address;
-pub use call::{Call, Data, MallocId, OutPointer, Outcome, Value, WatchPointers};
+pub use call::{Call, Data, MallocId, OutPointer, WatchPointers};
 pub use dispatch::{Host, InProcess};
 pub use error::{Hresult, NtStatus, Refusal, Win32Error};
 pub use flags::{
@@ -41,6 +42,7 @@ pub use flags::{
 pub use manager::{
     HostMalloc, HostMemoryManager, MemoryLoad, MemoryLoadControl, MemoryNotificationCallback,
 };
+pub use outcome::{Outcome, Value};
 pub use region::{MemoryBasicInformation, QueryAnswer};
 pub use subject::{
     Backend, Breakage, Capabilities, Capability, Description, Grain, Machine, OpenError, Reply,

@@ -88,9 +88,7 @@ fn result(
         Ending::Agrees => plain(VerdictWord::Agrees),
         Ending::Diverges(finding) => with_finding(at_step(VerdictWord::Diverges), finding),
         Ending::Skipped(why) => with_reason(at_step(VerdictWord::Skipped), why.clone()),
-        Ending::Taken(why) => {
-            with_reason(at_step(VerdictWord::Skipped), format!("address taken: {why}"))
-        }
+        Ending::Taken(why) => with_reason(at_step(VerdictWord::Skipped), why.clone()),
         Ending::Broken(how) => with_reason(at_step(VerdictWord::Broken), how.to_string()),
         Ending::Unreadable(why) => return Err(unreadable(name, step, why)),
     })

@@ -3,8 +3,6 @@
 
 mod driver;
 
-use std::time::Instant;
-
 use hostmem::random::Draw;
 use hostmem::steering::{RuleSet, Steering};
 use hostmem::swarm::Swarm;
@@ -123,32 +121,4 @@ fn a_campaign_of_the_usual_length_reaches_every_rule() {
         .map(|rule| RULES[rule.index()].id)
         .collect();
     assert!(missed.is_empty(), "never reached: {missed:?}");
-}
-
-/// What it costs and what it does; printed, not judged: machines differ.
-#[test]
-#[ignore = "a measurement"]
-fn table_of_profiles() {
-    for profile in PROFILES {
-        let mut reached = RuleSet::default();
-        let (mut steps, mut refused, mut generating) = (0, 0, 0);
-        for seed in 0..16 {
-            let mut draw = Draw::from_number(seed);
-            let mut workload = profile.start(&mut draw);
-            let mut case = Case::new(Machine::WINDOWS_X64);
-            while case.carried_out < 1000 {
-                let began = Instant::now();
-                let script = workload.next(&mut draw, &case.view());
-                generating += began.elapsed().as_nanos();
-                case.carry_out_all(script);
-            }
-            steps += case.carried_out;
-            refused += case.refused;
-            reached.add_all(&case.reached);
-        }
-        let each = generating / steps as u128;
-        let share = 100 * refused / steps;
-        let rules = reached.iter().count();
-        println!("{:12} {each:6} ns a step, {share:3} % refused, {rules:3} rules", profile.name);
-    }
 }
