@@ -82,6 +82,7 @@ fn a_write_settles_what_it_writes() {
     assert!(
         contents.permit(Address(P + 7), &[7, 9, 7]) && contents.permit(Address(P + 7), &[0, 9, 0])
     );
+    assert!(reads_as(&mut world, P + 8, &[9]), "which settles nothing");
     assert!(reads_as(&mut world, P, &[7]));
     assert!(!world.0.state.contents.permit(Address(P), &[0]), "seen old after a write: for good");
     world.does(&fill(P + PAGE, PAGE, 3));
