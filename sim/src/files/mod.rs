@@ -2,7 +2,7 @@
 //!
 //! Map, in reading order:
 //!
-//! * [`load`]: files and folders that a user names, and what is wrong with them;
+//! * [`load`](mod@load): files and folders that a user names, and what is wrong with them;
 //! * [`builtin`]: the scenarios that are part of the binary;
 //! * [`select`]: `--only` and `--skip`;
 //! * [`write`](mod@write): atomic writing.

@@ -14,7 +14,7 @@ use crate::run::callee::{Callee, with_threads};
 use crate::run::case::{Case, Ending};
 use crate::run::coverage::Coverage;
 use crate::run::needs::needs;
-use crate::run::scenario::{Outcome, not_opened, word};
+use crate::run::scenario::{Outcome, not_opened};
 use crate::view::View;
 
 /// Writes the steps of one intent for the state that it sees and the rules that the case has
@@ -78,20 +78,8 @@ fn run_on(
     let id = scenario.about.clone();
     let state = State::new(shown);
     let mut case = Case::new(callee, state, description, Level::Must, id.as_bytes()).generated();
-    let ending = match all_steps(&mut case, scenario, steps, generator) {
-        ControlFlow::Continue(()) => Ending::Agrees,
-        ControlFlow::Break(ending) => ending,
-    };
-    Outcome {
-        record: case.finish(word(&ending)),
-        self_check: false,
-        grain: description.grain,
-        missing: None,
-        steps: case.steps,
-        readings: case.readings.clone(),
-        coverage: case.coverage.clone(),
-        ending,
-    }
+    let flow = all_steps(&mut case, scenario, steps, generator);
+    Outcome::of(&case, flow, description)
 }
 
 fn all_steps(

@@ -45,6 +45,28 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    /// What a case came to whose steps were carried out up to where the flow broke off.
+    pub(super) fn of(
+        case: &Case<'_>,
+        flow: ControlFlow<Ending>,
+        description: &Description,
+    ) -> Self {
+        let ending = match flow {
+            ControlFlow::Continue(()) => Ending::Agrees,
+            ControlFlow::Break(ending) => ending,
+        };
+        Self {
+            record: case.finish(word(&ending)),
+            self_check: false,
+            grain: description.grain,
+            missing: None,
+            steps: case.steps,
+            readings: case.readings.clone(),
+            coverage: case.coverage.clone(),
+            ending,
+        }
+    }
+
     /// An ending before any step.
     pub(super) fn before(ending: Ending, grain: Grain, id: &str) -> Self {
         let record = crate::run::digest::Record::new(id.as_bytes()).finish(word(&ending));
@@ -138,20 +160,7 @@ fn run_steps(
     let mut case =
         Case::new(callee, state, description, scenario.level, id.as_bytes()).observed_by(observe);
     let flow = all_steps(&mut case, &scenario.steps);
-    let ending = match flow {
-        ControlFlow::Continue(()) => Ending::Agrees,
-        ControlFlow::Break(ending) => ending,
-    };
-    Outcome {
-        record: case.finish(word(&ending)),
-        self_check: false,
-        grain: description.grain,
-        missing: None,
-        steps: case.steps,
-        readings: case.readings.clone(),
-        coverage: case.coverage.clone(),
-        ending,
-    }
+    Outcome::of(&case, flow, description)
 }
 
 fn all_steps(case: &mut Case<'_>, steps: &[Step]) -> ControlFlow<Ending> {

@@ -1,9 +1,10 @@
 //! The scenario format `hostmem/1`: a named, ordered list of calls with what each must
 //! answer. The only written form of a call, and a public contract.
 //!
-//! Map: this file is the data; [`read`] makes it from a file's text, [`write`] makes the one
-//! canonical text of it, [`show`] one readable line of a step, [`schema`] the JSON Schema.
-//! Behind them: `table` (the format as a table), `json` (values with positions), `value`,
+//! Map: this file is the data; [`read`](mod@read) makes it from a file's text,
+//! [`write`](mod@write) makes the one canonical text of it, [`show`] one readable line of a
+//! step, [`schema`](mod@schema) the JSON Schema; [`fits`] compares an expectation with what
+//! came. Behind them: `table` (the format as a table), `json` (values with positions), `value`,
 //! `names`, `step` and `expect` (what the reader is made of).
 //!
 //! Addresses are written relative to names that earlier steps bound ([`Place`]), so a

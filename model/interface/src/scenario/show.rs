@@ -1,6 +1,6 @@
 //! Addresses and steps as a person reads them in a trace.
 //!
-//! Deliberately not here: JSON ([`super::write`]), and what came of a step.
+//! Deliberately not here: JSON ([`super::write`](mod@super::write)), and what came of a step.
 
 use std::fmt::Write as _;
 
