@@ -199,7 +199,9 @@ impl Contents {
         let range = self.page_range(at, size);
         for page in self.pages.range_mut(range).map(|(_, page)| page) {
             if page.discardable {
-                page.candidates.retain(|bytes| !bytes.is_zero());
+                if page.candidates.iter().any(|bytes| !bytes.is_zero()) {
+                    page.candidates.retain(|bytes| !bytes.is_zero());
+                }
                 page.discardable = false;
             }
         }
@@ -289,6 +291,18 @@ mod tests {
         contents.reset(AT, 0x1000);
         contents.undo_reset(AT, 0x1000);
         assert!(contents.permit(AT, &[7]) && !contents.permit(AT, &[0]));
+    }
+
+    /// A page may be reset twice with nothing but zeros in both candidates.
+    #[test]
+    fn undo_leaves_a_page_of_zeros_what_it_is() {
+        let mut contents = filled(7);
+        contents.reset(AT, 0x1000);
+        contents.write(AT, &Data::Bytes(vec![0; 0x800].into()), 0, 0x800);
+        contents.write(Address(AT.0 + 0x800), &Data::Bytes(vec![0; 0x800].into()), 0, 0x800);
+        contents.reset(AT, 0x1000);
+        contents.undo_reset(AT, 0x1000);
+        assert!(contents.permit(AT, &[0; 0x1000]));
     }
 
     #[test]

@@ -259,13 +259,13 @@ fn commit(state: &State, request: &Request) -> Verdict {
     let Some(pages) = allocation.touched(address, size) else {
         return Verdict::refuse(VA_21, BAD_ADDRESS);
     };
-    if is_copy_on_write(protect) {
-        return Verdict::refuse(VA_30, BAD_ARGUMENT);
-    }
     if allocation.terms().physical {
         // Memory for physical pages cannot be committed; with what error is not documented.
         return Verdict::refuse(VA_45, BAD_ADDRESS)
             .or(Permitted::refused(VA_45, No::Win32(BAD_ARGUMENT)));
+    }
+    if is_copy_on_write(protect) {
+        return Verdict::refuse(VA_30, BAD_ARGUMENT);
     }
     let count = pages.end - pages.start;
     let committed = allocation.committed_in(pages.clone());

@@ -216,7 +216,8 @@ impl Case<'_> {
             },
         };
         let from = resolve(self, from, Address::NULL)?;
-        let to = resolve(self, to, Address(end))?;
+        // There is nothing to query behind user space.
+        let to = resolve(self, to, Address(end))?.min(Address(end));
         let mut seen = Walk { next: from, ..Walk::default() };
         self.regions(from, to, REGIONS_OF_WALK, &mut |region| {
             seen.region(region);
