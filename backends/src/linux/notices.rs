@@ -60,7 +60,10 @@ impl Notices {
     }
 
     pub(super) fn acquired(&self, at: u64, size: u64) {
-        lock(&self.foreign).insert(at, size);
+        // News of a part of what is known already takes nothing back.
+        let mut foreign = lock(&self.foreign);
+        let known = foreign.entry(at).or_insert(size);
+        *known = size.max(*known);
     }
 
     /// The announced mapping that holds `page` or is the next one behind it, in whole pages.

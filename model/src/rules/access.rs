@@ -108,6 +108,12 @@ fn stop(state: &State, at: Address, length: u64, kind: AccessKind) -> Option<Sto
     if second == at.align_down(page) {
         return None;
     }
+    // The block of a heap may lie directly behind.
+    match state.heaps.holding(second) {
+        Some(block) if whole(block) => return None,
+        Some(_) => return Some(Stop::Block),
+        None => {}
+    }
     // The second page of an access that straddles two reports its own base (AF-04).
     stop_on_page(state, second, kind).map(|stop| match stop {
         Stop::Violation(_, at) => Stop::Violation(AF_04, at),
