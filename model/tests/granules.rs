@@ -218,6 +218,7 @@ fn the_ends_of_the_space() {
     assert_eq!(map.hole(7), Some(1..u32::MAX - 1));
     assert_eq!((map.first_fit(u32::MAX - 2), map.last_fit(u32::MAX - 2)), (Some(1), Some(1)));
     assert_eq!(map.first_fit(u32::MAX - 1), None);
+    assert_eq!(format!("{map:?}"), "{0..1: 'a', 4294967294..4294967295: 'b'}");
     assert_eq!(GranuleMap::<u8>::new(3, 3).first_fit(1), None);
     let small: GranuleMap<()> = GranuleMap::new(4, 9);
     assert_eq!((small.hole(3), small.hole(9), small.hole(8)), (None, None, Some(4..9)));

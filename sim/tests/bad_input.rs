@@ -1,24 +1,14 @@
 //! Every kind of bad input ends with exit code 1 and one line that says where, what is wrong
 //! and what was expected.
 
-mod common;
+mod command;
 
 use std::fs;
 use std::io::{self, Read as _};
 use std::path::PathBuf;
 
-use common::{Ended, hostmem};
+use command::{Ended, GOOD, hostmem};
 use tempfile::TempDir;
-
-const GOOD: &str = r#"{
-  "format": "hostmem/1",
-  "about": "a reservation succeeds",
-  "steps": [
-    { "call": "VirtualAlloc", "address": null, "size": "0x10000", "type": "MEM_RESERVE",
-      "protect": "PAGE_NOACCESS", "bind": "p", "expect": "ok" }
-  ]
-}
-"#;
 
 /// Replays a file of that name and content; the folder lives as long as the result.
 fn replay(name: &str, content: &[u8]) -> (TempDir, PathBuf, Ended) {

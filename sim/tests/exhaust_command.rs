@@ -1,11 +1,11 @@
 //! `hostmem exhaust` as people see it: what is searched, what came of it, and what is kept of
 //! a failure.
 
-mod common;
+mod command;
 
 use std::sync::Arc;
 
-use common::hostmem;
+use command::hostmem;
 use hostmem::backend::Kind;
 use hostmem::cli;
 use hostmem::output::Output;

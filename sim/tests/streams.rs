@@ -1,27 +1,17 @@
 //! What goes where: a reader who goes away, a full disk, pipes, files and colours.
 
-mod common;
+mod command;
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
 use std::process::Stdio;
 
-use common::{command, hostmem, hostmem_in};
+use command::{GOOD, command, hostmem, hostmem_in};
 use tempfile::TempDir;
-
-const FILE: &str = r#"{
-  "format": "hostmem/1",
-  "about": "a reservation succeeds",
-  "steps": [
-    { "call": "VirtualAlloc", "address": null, "size": "0x10000", "type": "MEM_RESERVE",
-      "protect": "PAGE_NOACCESS", "bind": "p", "expect": "ok" }
-  ]
-}
-"#;
 
 fn folder_with_scenario() -> TempDir {
     let folder = TempDir::new().expect("a temporary folder");
-    fs::write(folder.path().join("a.json"), FILE).expect("room for a small file");
+    fs::write(folder.path().join("a.json"), GOOD).expect("room for a small file");
     folder
 }
 
@@ -112,7 +102,7 @@ fn fmt_writes_the_canonical_form_and_check_only_tells() {
     let folder = folder_with_scenario();
     let ended = hostmem_in(folder.path(), &["fmt", "--check", "."]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(1), "./a.json\n"));
-    assert_eq!(fs::read_to_string(folder.path().join("a.json")).unwrap(), FILE);
+    assert_eq!(fs::read_to_string(folder.path().join("a.json")).unwrap(), GOOD);
     let ended = hostmem_in(folder.path(), &["fmt", "."]);
     assert_eq!((ended.code, ended.stdout.as_str()), (Some(0), "./a.json\n"));
     let ended = hostmem_in(folder.path(), &["fmt", "--check", "."]);
@@ -122,7 +112,7 @@ fn fmt_writes_the_canonical_form_and_check_only_tells() {
 #[test]
 fn a_packed_scenario_is_read_and_brought_into_form() {
     let folder = TempDir::new().unwrap();
-    let packed = zstd::encode_all(FILE.as_bytes(), 1).unwrap();
+    let packed = zstd::encode_all(GOOD.as_bytes(), 1).unwrap();
     fs::write(folder.path().join("a.json.zst"), packed).unwrap();
     assert_eq!(hostmem_in(folder.path(), &["replay", ".", "-b", "model"]).code, Some(0));
     assert_eq!(hostmem_in(folder.path(), &["fmt", "."]).stdout, "./a.json.zst\n");

@@ -104,9 +104,7 @@ fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
         let (rule, sentence) = (Text(rule), Text(sentence));
         writeln!(out, "<dt>rule</dt><dd><code>{rule}</code> {sentence}</dd>")?;
     }
-    let step = result.step.map(|step| {
-        format!("{step} {}", result.call.as_deref().unwrap_or_default()).trim_end().to_owned()
-    });
+    let step = result.step_and_call();
     let file = result.file.as_ref().map(|file| file.display().to_string());
     let fields = [
         ("step", &step),

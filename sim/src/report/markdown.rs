@@ -57,9 +57,7 @@ fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
         let sentence = law::sentence(rule).map(|sentence| format!(": {}", cell(sentence)));
         writeln!(out, "  - rule {}{}", code(rule), sentence.unwrap_or_default())?;
     }
-    let step = result.step.map(|step| {
-        format!("{step} {}", result.call.as_deref().unwrap_or_default()).trim_end().to_owned()
-    });
+    let step = result.step_and_call();
     let file = result.file.as_ref().map(|file| file.display().to_string());
     let fields = [
         ("step", &step),

@@ -168,6 +168,16 @@ impl CaseResult {
         Self { reason: Some(reason.into()), ..Self::new(scenario, backend, VerdictWord::Skipped) }
     }
 
+    /// The step that decided, with its call where that is known.
+    #[must_use]
+    pub fn step_and_call(&self) -> Option<String> {
+        let step = self.step?;
+        Some(match &self.call {
+            Some(call) => format!("{step} {call}"),
+            None => step.to_string(),
+        })
+    }
+
     /// Whether hostmem contradicts itself here.
     #[must_use]
     pub const fn is_contradiction(&self) -> bool {

@@ -15,6 +15,8 @@ use hostmem_interface::scenario::fits::outcome_fits;
 
 /// One step of a group with what came of it.
 struct Member<'a> {
+    /// Which step of the group it is, counted from 1.
+    number: usize,
     step: &'a Step,
     call: Call,
     outcome: Outcome,
@@ -43,34 +45,41 @@ impl Case<'_> {
             let Action::Call(call) = &step.action else { continue };
             calls.push((step, self.resolve(call)?));
         }
+        let before = self.steps;
         self.steps += calls.len();
         // Injected refusals never reach the subject, nor the judge.
         let mut rest = Vec::new();
-        for (step, call) in calls {
+        for (number, (step, call)) in (1..).zip(calls) {
             match self.injected(&call) {
                 Some(refusal) => {
                     let outcome = Outcome::Refused(refusal);
                     let answered = Answered { rule: None, outcome, notified: Vec::new() };
                     self.conclude(step, &call, &answered)?;
                 }
-                None => rest.push((step, call)),
+                None => rest.push((number, step, call)),
             }
         }
+        let after = self.steps;
         let members = self.issue(rest)?;
-        let order = self.lawful_order(&members)?;
+        let order = self.lawful_order(&members, before)?;
         for at in order {
-            let Member { step, call, outcome, notified } = &members[at];
+            let Member { step, call, outcome, notified, .. } = &members[at];
+            self.steps = before + members[at].number;
             let verdict = self.judge.decide(call);
             let answered = self.judged(call, &verdict, outcome.clone(), notified.clone())?;
             self.conclude(step, call, &answered)?;
         }
+        self.steps = after;
         self.checkpoint_if_due()
     }
 
-    fn issue<'s>(&mut self, calls: Vec<(&'s Step, Call)>) -> ControlFlow<Ending, Vec<Member<'s>>> {
+    fn issue<'s>(
+        &mut self,
+        calls: Vec<(usize, &'s Step, Call)>,
+    ) -> ControlFlow<Ending, Vec<Member<'s>>> {
         let grain = self.subject.grain;
         let replies = {
-            let expectations: Vec<_> = calls.iter().map(|(step, _)| &step.expect).collect();
+            let expectations: Vec<_> = calls.iter().map(|(_, step, _)| &step.expect).collect();
             let bound = &self.bound;
             let fits = |at: usize, outcome: &Outcome| {
                 expectations[at].as_ref().is_none_or(|it| {
@@ -84,32 +93,36 @@ impl Case<'_> {
             let issued: Vec<Issued<'_>> = calls
                 .iter()
                 .zip(&wanted)
-                .map(|((step, call), wanted)| Issued { thread: step.thread, call, wanted })
+                .map(|((_, step, call), wanted)| Issued { thread: step.thread, call, wanted })
                 .collect();
             self.callee.call_together(&issued)
         };
         let mut members = Vec::new();
-        for ((step, call), reply) in calls.into_iter().zip(replies) {
+        for ((number, step, call), reply) in calls.into_iter().zip(replies) {
             let (outcome, notified) = self.heard(reply)?;
-            members.push(Member { step, call, outcome, notified });
+            members.push(Member { number, step, call, outcome, notified });
         }
         ControlFlow::Continue(members)
     }
 
     /// An order in which every outcome is lawful, or the divergence of the order of the file.
-    fn lawful_order(&mut self, members: &[Member<'_>]) -> ControlFlow<Ending, Vec<usize>> {
+    fn lawful_order(
+        &mut self,
+        members: &[Member<'_>],
+        before: usize,
+    ) -> ControlFlow<Ending, Vec<usize>> {
         let left: Vec<usize> = (0..members.len()).collect();
         let mut order = Vec::new();
         if find(&self.judge, members, &left, &mut order) {
             return ControlFlow::Continue(order);
         }
         // No order: tell of the first step that the file's own order does not permit.
-        for Member { call, outcome, notified, .. } in members {
+        for Member { number, call, outcome, notified, .. } in members {
+            self.steps = before + number;
             let verdict = self.judge.decide(call);
             self.judged(call, &verdict, outcome.clone(), notified.clone())?;
         }
-        // The orders differ only in what later steps permit; name the last one.
-        ControlFlow::Continue(left)
+        unreachable!("the order of the file is one of the orders that were tried")
     }
 }
 

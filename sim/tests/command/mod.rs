@@ -4,6 +4,17 @@
 use std::path::Path;
 use std::process::{Command, Output, Stdio};
 
+/// A scenario that agrees everywhere.
+pub(crate) const GOOD: &str = r#"{
+  "format": "hostmem/1",
+  "about": "a reservation succeeds",
+  "steps": [
+    { "call": "VirtualAlloc", "address": null, "size": "0x10000", "type": "MEM_RESERVE",
+      "protect": "PAGE_NOACCESS", "bind": "p", "expect": "ok" }
+  ]
+}
+"#;
+
 /// How a command ended, and what it said.
 #[derive(Debug)]
 pub(crate) struct Ended {
