@@ -276,6 +276,9 @@ law! {
     VA_45 "VA-45" Must Decided,
         "MEM_PHYSICAL goes with MEM_RESERVE, MEM_TOP_DOWN and PAGE_READWRITE alone: else 87.",
         "MS VirtualAlloc; ReactOS";
+    VA_45B "VA-45b" Should Decided,
+        "A lawful MEM_RESERVE with MEM_PHYSICAL succeeds without any privilege; its pages are never committed.",
+        "MS VirtualAlloc; ReactOS";
     VA_46 "VA-46" Should Decided,
         "MEM_LARGE_PAGES needs RESERVE, COMMIT and whole large pages (87) and a privilege (1314).",
         "MS VirtualAlloc; ReactOS";
@@ -342,9 +345,9 @@ law! {
         "Wine tests, virtual.c test_VirtualAlloc; ReactOS";
     VP_02 "VP-02" Must Decided,
         "A null old-protection pointer is refused with 998, and nothing changes.",
-        "Wine tests, virtual.c test_VirtualProtect; ReactOS (order)";
+        "Wine tests, virtual.c test_VirtualProtect";
     VP_03 "VP-03" Should Decided,
-        "A null old-protection pointer wins over a wrong address.",
+        "A null old-protection pointer wins over a wrong address, range, size or state.",
         "ReactOS NtProtectVirtualMemory";
     VP_04 "VP-04" Should Decided,
         "A range that leaves user space or wraps is refused with 87.",

@@ -9,7 +9,7 @@ use crate::page::PageState;
 use crate::rule::{
     PR_03, RuleId, VA_01, VA_02, VA_03, VA_04, VA_05, VA_06, VA_07, VA_08, VA_09, VA_10, VA_12,
     VA_13, VA_15, VA_16, VA_17, VA_20, VA_21, VA_22, VA_23, VA_24, VA_27, VA_30, VA_31, VA_40,
-    VA_41, VA_43, VA_44, VA_45, VA_46, VA_50, VA_51,
+    VA_41, VA_43, VA_44, VA_45, VA_45B, VA_46, VA_50, VA_51,
 };
 use crate::rules::protection::{is_copy_on_write, malformed};
 use crate::rules::{beyond, leaves, reset};
@@ -200,6 +200,8 @@ fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageS
     }
     let rule = if !kind.contains(RESERVE) {
         VA_09
+    } else if terms.physical {
+        VA_45B
     } else if kind.contains(TOP_DOWN) {
         VA_50
     } else {
@@ -223,7 +225,9 @@ fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageStat
     if pages.is_committed() && !state.may_commit(size) {
         return commit_limit();
     }
-    let rule = if kind.contains(TOP_DOWN) {
+    let rule = if terms.physical {
+        VA_45B
+    } else if kind.contains(TOP_DOWN) {
         VA_51
     } else if base != address || size != request.size {
         VA_10
@@ -261,8 +265,8 @@ fn commit(state: &State, request: &Request) -> Verdict {
     };
     if allocation.terms().physical {
         // Memory for physical pages cannot be committed; with what error is not documented.
-        return Verdict::refuse(VA_45, BAD_ADDRESS)
-            .or(Permitted::refused(VA_45, No::Win32(BAD_ARGUMENT)));
+        return Verdict::refuse(VA_45B, BAD_ADDRESS)
+            .or(Permitted::refused(VA_45B, No::Win32(BAD_ARGUMENT)));
     }
     if is_copy_on_write(protect) {
         return Verdict::refuse(VA_30, BAD_ARGUMENT);

@@ -25,13 +25,16 @@ pub(super) fn decide(
     protect: Protection,
     old: OutPointer,
 ) -> Verdict {
-    let found = state.space.find(address);
     if malformed_base(protect).is_some() {
         return Verdict::refuse(VP_01, BAD_ARGUMENT);
     }
-    if old == OutPointer::Null {
-        return null_old(found.is_some(), protect);
-    }
+    let verdict = with_pointer(state, address, size, protect);
+    if old == OutPointer::Null { null_old(&verdict, protect) } else { verdict }
+}
+
+/// The rest of the checks, where the base value is well formed and there is room for the old
+/// protection.
+fn with_pointer(state: &State, address: Address, size: u64, protect: Protection) -> Verdict {
     if beyond(state.machine(), address) || leaves(state.machine(), address, size) {
         return Verdict::refuse(VP_04, BAD_ARGUMENT);
     }
@@ -41,7 +44,7 @@ pub(super) fn decide(
     if malformed_modifiers(protect).is_some() {
         return Verdict::refuse(VP_05B, BAD_ARGUMENT);
     }
-    let Some(allocation) = found else {
+    let Some(allocation) = state.space.find(address) else {
         return Verdict::refuse(VP_06, BAD_ADDRESS);
     };
     let Some(pages) = allocation.touched(address, size) else {
@@ -62,9 +65,10 @@ pub(super) fn decide(
 }
 
 /// The pointer is looked at before the address and, by an implementation, before the
-/// modifiers; where both are wrong, either error is permitted.
-fn null_old(found: bool, protect: Protection) -> Verdict {
-    let rule = if found { VP_02 } else { VP_03 };
+/// modifiers; where both are wrong, either error is permitted. That it alone is wrong is
+/// certain; that it wins over anything else rests on an implementation.
+fn null_old(otherwise: &Verdict, protect: Protection) -> Verdict {
+    let rule = if otherwise.permits_success() { VP_02 } else { VP_03 };
     let verdict = Verdict::refuse(rule, Win32Error::ERROR_NOACCESS);
     if malformed_modifiers(protect).is_some() || is_copy_on_write(protect) {
         return verdict.or(Permitted::refused(VP_05B, No::Win32(BAD_ARGUMENT)));

@@ -121,14 +121,14 @@ fn reservations_are_rounded() {
         (alloc(P, GRANULE, RC, GUARD | RO), "VA-17 0x100000"),
         (alloc(P, PAGE, R | DOWN, RW), "VA-51 0x100000"),
         (alloc(P + 1, PAGE, RC | DOWN, RW), "VA-51 0x100000"),
-        (alloc(P, PAGE, R | PHYSICAL, RW), "VA-17 0x100000"),
+        (alloc(P, PAGE, R | PHYSICAL, RW), "VA-45b 0x100000"),
         (alloc(P, PAGE, R | WATCH, RW), "VA-17 0x100000"),
         (alloc(0, 1, R, RW), &by("VA-12", &any("0x1000"))),
         (alloc(0, 0xFFFC, RC, RW), &by("VA-12", &any("0x10000"))),
         (alloc(0, PAGE + 1, C, RW), &by("VA-09", &any("0x2000"))),
         (alloc(0, PAGE, C | DOWN, RW), &by("VA-09", &any("0x1000"))),
         (alloc(0, PAGE, R | DOWN, RW), &by("VA-50", &any("0x1000"))),
-        (alloc(0, PAGE, R | DOWN | PHYSICAL, RW), &by("VA-50", &any("0x1000"))),
+        (alloc(0, PAGE, R | DOWN | PHYSICAL, RW), &by("VA-45b", &any("0x1000"))),
     ]);
 }
 
@@ -290,7 +290,7 @@ fn terms_stay_with_the_allocation() {
     assert!(terms(&world, P).watched && !terms(&world, P).physical);
     assert!(!terms(&world, P + GRANULE).watched && terms(&world, P + GRANULE).physical);
     assert_eq!(terms(&world, P).protect.0, RO | GUARD);
-    let both = format!("VA-45 {ADDRESS} | VA-45 {BAD}");
+    let both = format!("VA-45b {ADDRESS} | VA-45b {BAD}");
     world.rows(&[
         (alloc(P + GRANULE, PAGE, C, RW), &both),
         (alloc(P + GRANULE, 3 * PAGE, C, RW), &by("VA-21", ADDRESS)),

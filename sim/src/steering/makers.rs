@@ -153,6 +153,7 @@ pub const MAKERS: &[Maker] = &[
         let kind = RESERVE | COMMIT | AllocationType::PHYSICAL;
         vec![anywhere(PAGE, kind, RW)]
     }),
+    to(law::VA_45B, |_| vec![anywhere(PAGE, RESERVE | AllocationType::PHYSICAL, RW)]),
     to(law::VA_46, |_| vec![anywhere(PAGE, RESERVE | AllocationType::LARGE_PAGES, RW)]),
     to(law::VA_50, |_| vec![anywhere(PAGE, RESERVE | AllocationType::TOP_DOWN, RW)]),
     to(law::VA_51, |_| vec![alloc(Site::Hole(0), PAGE, RESERVE | AllocationType::TOP_DOWN, RW)]),
@@ -178,7 +179,7 @@ pub const MAKERS: &[Maker] = &[
     to(law::VF_14, |d| vec![free(some(d, Target::Any), Extent::Bytes(0), FreeType::RELEASE)]),
     // VirtualProtect.
     to(law::VP_01, |d| vec![protect(some(d, Target::Any), PAGE, NO_BASE)]),
-    to(law::VP_02, |d| vec![protect_nowhere(some(d, Target::Any)); 2]),
+    to(law::VP_02, |d| vec![protect_nowhere(some(d, Target::Committed)); 2]),
     to(law::VP_03, |d| vec![protect_nowhere(some(d, Target::Gone)); 2]),
     to(law::VP_04, |_| vec![protect(beyond(), PAGE, RW)]),
     to(law::VP_05, |d| vec![protect(some(d, Target::Any), Extent::Bytes(0), RW)]),
