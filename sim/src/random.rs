@@ -22,6 +22,7 @@ pub struct Draw {
 #[derive(Clone, Debug)]
 enum Source {
     Seeded(Box<ChaCha8Rng>),
+    Recorded(Box<ChaCha8Rng>, Vec<u64>),
     Words(std::vec::IntoIter<u64>),
 }
 
@@ -40,6 +41,22 @@ impl Draw {
         Self::from_seed(bytes)
     }
 
+    /// The stream of a seed, kept as it is drawn: [`Self::into_words`] gives it back.
+    #[must_use]
+    pub fn recording(seed: [u8; 32]) -> Self {
+        let stream = Box::new(ChaCha8Rng::from_seed(seed));
+        Self { source: Source::Recorded(stream, Vec::new()) }
+    }
+
+    /// The words that a recording stream has given; none of any other.
+    #[must_use]
+    pub fn into_words(self) -> Vec<u64> {
+        match self.source {
+            Source::Recorded(_, words) => words,
+            Source::Seeded(_) | Source::Words(_) => Vec::new(),
+        }
+    }
+
     /// The stream of these words, and then of zeros.
     #[must_use]
     pub fn from_words(words: Vec<u64>) -> Self {
@@ -50,6 +67,11 @@ impl Draw {
     pub fn word(&mut self) -> u64 {
         match &mut self.source {
             Source::Seeded(stream) => stream.next_u64(),
+            Source::Recorded(stream, words) => {
+                let word = stream.next_u64();
+                words.push(word);
+                word
+            }
             Source::Words(words) => words.next().unwrap_or(0),
         }
     }
@@ -154,6 +176,15 @@ mod tests {
         assert!(!draw.chance(9, 10));
         assert_eq!(draw.weighted(&[0, 3, 4]), 1);
         assert_eq!(draw.log_uniform(24, 1000), 24);
+    }
+
+    #[test]
+    fn a_recorded_stream_is_the_same_again() {
+        let mut draw = Draw::recording([3; 32]);
+        let words = [draw.word(), draw.word()];
+        let mut seeded = Draw::from_seed([3; 32]);
+        assert_eq!(words, [seeded.word(), seeded.word()]);
+        assert_eq!(draw.into_words(), words);
     }
 
     #[test]

@@ -42,6 +42,16 @@ fn the_model_depends_on_the_interface_alone() {
     assert_eq!(arrows("model/interface/Cargo.toml"), Vec::<String>::new());
 }
 
+/// The example shows what an outsider needs, which is the contract and a test dependency.
+#[test]
+fn the_example_manager_depends_on_the_interface_alone() {
+    let manifest = "tests/example-manager/Cargo.toml";
+    assert_eq!(arrows(manifest), ["hostmem-interface", "hostmem-proptest"]);
+    let normal = read(manifest);
+    let normal = normal.split("[dev-dependencies]").next().unwrap_or_default();
+    assert!(!normal.contains("hostmem-proptest"), "it is there for the tests");
+}
+
 #[test]
 fn unsafe_stands_in_backends_only() {
     for path in files("", ".rs") {

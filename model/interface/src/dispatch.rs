@@ -52,6 +52,30 @@ pub trait Host: Send + Sync {
     }
 }
 
+/// A manager and what it says of itself, with nothing besides: its memory is not touched.
+#[derive(Clone, Debug)]
+pub struct ManagerOnly<M> {
+    manager: M,
+    description: Description,
+}
+
+impl<M: HostMemoryManager> ManagerOnly<M> {
+    /// What is missing from the capabilities of `description` is never asked for.
+    pub const fn new(manager: M, description: Description) -> Self {
+        Self { manager, description }
+    }
+}
+
+impl<M: HostMemoryManager> Host for ManagerOnly<M> {
+    fn description(&self) -> &Description {
+        &self.description
+    }
+
+    fn memory(&self) -> &dyn HostMemoryManager {
+        &self.manager
+    }
+}
+
 /// A [`Host`] as a [`Subject`].
 pub struct InProcess<H> {
     host: H,

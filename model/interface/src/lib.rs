@@ -33,7 +33,7 @@ pub mod subject;
 pub use access::{AccessKind, ExecuteError, Fault, MemoryAccess, WatchAnswer, WriteWatch};
 pub use address::Address;
 pub use call::{Call, Data, MallocId, OutPointer, WatchPointers};
-pub use dispatch::{Host, InProcess};
+pub use dispatch::{Host, InProcess, ManagerOnly};
 pub use error::{Hresult, NtStatus, Refusal, Win32Error};
 pub use flags::{
     AllocationType, CriticalLevel, FreeType, MallocType, MemoryAvailable, Protection, RegionState,

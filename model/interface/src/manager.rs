@@ -6,23 +6,35 @@
 //! runtime reads it. Out pointers that a C caller could pass as null are an [`OutPointer`]
 //! argument, so that a manager has to say what it does with them.
 //!
+//! What a manager may do without has a body that says `E_NOTIMPL`: a manager that does not
+//! override it says the same in its [`crate::Description`], and is never asked.
+//!
 //! Deliberately not here: touching memory ([`crate::MemoryAccess`]) and write watch
 //! ([`crate::WriteWatch`]), which the runtime does behind the interface's back.
 
 use std::sync::Arc;
 
 use crate::{
-    Address, AllocationType, CriticalLevel, FreeType, MallocType, MemoryAvailable, OutPointer,
-    Protection, QueryAnswer, Refusal,
+    Address, AllocationType, CriticalLevel, FreeType, Hresult, MallocType, MemoryAvailable,
+    OutPointer, Protection, QueryAnswer, Refusal,
 };
 
+/// The answer of what a manager does not do.
+const NOT_IMPLEMENTED: Refusal = Refusal::from_hresult(Hresult::E_NOTIMPL);
+
 /// `IHostMemoryManager`: every method may be called from any thread at any time.
+///
+/// `virtual_alloc`, `virtual_free` and `virtual_protect` are the core; each of the others
+/// goes with a [`crate::Capability`].
 pub trait HostMemoryManager: Send + Sync {
     /// `CreateMalloc` (slot 3): a new heap.
     ///
     /// # Errors
     /// `E_OUTOFMEMORY` if there is no memory for it.
-    fn create_malloc(&self, kind: MallocType) -> Result<Arc<dyn HostMalloc>, Refusal>;
+    fn create_malloc(&self, kind: MallocType) -> Result<Arc<dyn HostMalloc>, Refusal> {
+        let _ = kind;
+        Err(NOT_IMPLEMENTED)
+    }
 
     /// `VirtualAlloc` (slot 4): reserves, commits or resets `size` bytes; a null `address`
     /// leaves the place to the manager. Returns the base of the pages concerned.
@@ -56,7 +68,10 @@ pub trait HostMemoryManager: Send + Sync {
         address: Address,
         buffer: OutPointer,
         length: u64,
-    ) -> Result<QueryAnswer, Refusal>;
+    ) -> Result<QueryAnswer, Refusal> {
+        let _ = (address, buffer, length);
+        Err(NOT_IMPLEMENTED)
+    }
 
     /// `VirtualProtect` (slot 7): changes committed pages; returns what the first had.
     ///
@@ -74,7 +89,9 @@ pub trait HostMemoryManager: Send + Sync {
     ///
     /// # Errors
     /// Whatever keeps the manager from knowing.
-    fn get_memory_load(&self) -> Result<MemoryLoad, Refusal>;
+    fn get_memory_load(&self) -> Result<MemoryLoad, Refusal> {
+        Err(NOT_IMPLEMENTED)
+    }
 
     /// `RegisterMemoryNotificationCallback` (slot 9): the manager keeps the callback for as
     /// long as it lives.
@@ -84,27 +101,39 @@ pub trait HostMemoryManager: Send + Sync {
     fn register_memory_notification_callback(
         &self,
         callback: Arc<dyn MemoryNotificationCallback>,
-    ) -> Result<(), Refusal>;
+    ) -> Result<(), Refusal> {
+        let _ = callback;
+        Err(NOT_IMPLEMENTED)
+    }
 
     /// `NeedsVirtualAddressSpace` (slot 10): a mapping of `size` bytes (0: the whole file) at
     /// `address` (null: anywhere) failed; success asks the runtime to try once more.
     ///
     /// # Errors
     /// `E_OUTOFMEMORY` if the manager can make no room.
-    fn needs_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal>;
+    fn needs_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        let _ = (address, size);
+        Err(NOT_IMPLEMENTED)
+    }
 
     /// `AcquiredVirtualAddressSpace` (slot 11): the runtime mapped `size` bytes (0: unknown)
     /// at `address` by itself.
     ///
     /// # Errors
     /// The runtime ignores the answer.
-    fn acquired_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal>;
+    fn acquired_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        let _ = (address, size);
+        Err(NOT_IMPLEMENTED)
+    }
 
     /// `ReleasedVirtualAddressSpace` (slot 12): the mapping at `address` is gone.
     ///
     /// # Errors
     /// The runtime ignores the answer.
-    fn released_virtual_address_space(&self, address: Address) -> Result<(), Refusal>;
+    fn released_virtual_address_space(&self, address: Address) -> Result<(), Refusal> {
+        let _ = address;
+        Err(NOT_IMPLEMENTED)
+    }
 }
 
 /// `IHostMalloc`: a heap that `CreateMalloc` made.
@@ -127,7 +156,10 @@ pub trait HostMalloc: Send + Sync {
         critical: CriticalLevel,
         file: &str,
         line: i32,
-    ) -> Result<Address, Refusal>;
+    ) -> Result<Address, Refusal> {
+        let _ = (file, line);
+        self.alloc(size, critical)
+    }
 
     /// `Free` (slot 5): gives a block back. Null succeeds: the runtime passes it on.
     ///

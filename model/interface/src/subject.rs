@@ -219,6 +219,36 @@ pub struct Description {
     pub absent: Vec<(Capability, String)>,
 }
 
+impl Description {
+    /// A subject of that name with the units of 64-bit Windows that reports Win32 codes and,
+    /// so far, can do nothing beyond `VirtualAlloc`, `VirtualFree` and `VirtualProtect`.
+    #[must_use]
+    pub fn new(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            version: String::new(),
+            machine: Machine::WINDOWS_X64,
+            capabilities: Capabilities::NONE,
+            grain: Grain::Win32,
+            absent: Vec::new(),
+        }
+    }
+
+    /// It can do that too.
+    #[must_use]
+    pub fn with(self, capability: Capability) -> Self {
+        Self { capabilities: self.capabilities.with(capability), ..self }
+    }
+
+    /// It cannot do that, and reports of what is skipped tell why.
+    #[must_use]
+    pub fn without(mut self, capability: Capability, why: &str) -> Self {
+        self.capabilities = self.capabilities.without(capability);
+        self.absent.push((capability, why.to_owned()));
+        self
+    }
+}
+
 /// How a subject broke.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Breakage {

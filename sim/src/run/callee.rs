@@ -47,6 +47,44 @@ pub trait Callee {
     fn checkpoint(&mut self) -> Result<(), String>;
 }
 
+impl<C: Callee + ?Sized> Callee for &mut C {
+    fn call(&mut self, issued: &Issued<'_>) -> Reply {
+        (**self).call(issued)
+    }
+
+    fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
+        (**self).call_together(group)
+    }
+
+    fn checkpoint(&mut self) -> Result<(), String> {
+        (**self).checkpoint()
+    }
+}
+
+/// A subject that a case keeps for itself: single calls come from the thread that asks, and
+/// calls that overlap from threads that live as long as they do.
+pub struct Owned(pub Box<dyn Subject>);
+
+impl std::fmt::Debug for Owned {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Owned").field(&self.0.description().name).finish()
+    }
+}
+
+impl Callee for Owned {
+    fn call(&mut self, issued: &Issued<'_>) -> Reply {
+        self.0.call(issued.call)
+    }
+
+    fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
+        with_threads(&*self.0, |callee| callee.call_together(group))
+    }
+
+    fn checkpoint(&mut self) -> Result<(), String> {
+        self.0.checkpoint()
+    }
+}
+
 type Job<'a> = (Call, Sender<Reply>, &'a dyn Subject);
 
 /// A subject, with a thread of its own for every thread that a scenario names but 0.

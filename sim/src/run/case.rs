@@ -79,7 +79,7 @@ pub type Observer<'a> = &'a mut dyn FnMut(&Step, &Answered);
 
 /// A running case.
 pub struct Case<'a> {
-    pub(super) callee: &'a mut dyn Callee,
+    pub(super) callee: Box<dyn Callee + 'a>,
     pub(super) judge: Judge,
     pub(super) subject: Description,
     pub(super) bound: Vec<Option<Binding>>,
@@ -108,14 +108,14 @@ impl std::fmt::Debug for Case<'_> {
 impl<'a> Case<'a> {
     /// A case on a fresh subject. `level` is the case's own: a divergence is no stronger.
     pub fn new(
-        callee: &'a mut dyn Callee,
+        callee: impl Callee + 'a,
         state: State,
         subject: &Description,
         level: Level,
         id: &[u8],
     ) -> Self {
         Self {
-            callee,
+            callee: Box::new(callee),
             judge: Judge::new(state, subject),
             subject: subject.clone(),
             bound: Vec::new(),

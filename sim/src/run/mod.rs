@@ -27,5 +27,5 @@ pub mod scenario;
 
 pub use case::{Case, Ending, Finding};
 pub use coverage::Coverage;
-pub use generated::{Generated, run_generated};
+pub use generated::{Generated, Growing, run_generated};
 pub use scenario::{Outcome, run_scenario};

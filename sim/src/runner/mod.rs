@@ -63,7 +63,10 @@ fn trace_line(scenario: &Scenario, number: usize, step: &Step, answered: &Answer
 }
 
 /// What came of a scenario, in the words of a report.
-fn result(
+///
+/// # Errors
+/// If the scenario asks for what no backend may do.
+pub fn result(
     name: &str,
     scenario: &Scenario,
     backend: &dyn Backend,

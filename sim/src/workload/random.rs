@@ -33,20 +33,27 @@ pub const WIDE: &[Knob] = &knobs(Knob::quantity(MISTAKES, 1, 60));
 pub const HOSTILE: &[Knob] = &knobs(Knob::quantity(MISTAKES, 250, 900));
 
 /// Draws intents by weight.
-#[derive(Debug)]
-struct Random {
+#[derive(Clone, Debug)]
+pub struct Random {
     weights: Vec<u32>,
     mistakes: u64,
 }
 
 /// The workload of a swarm.
 pub(super) fn build(swarm: &Swarm, _draw: &mut Draw) -> Box<dyn Workload> {
-    let weights = KINDS.iter().map(|kind| swarm.get(kind.name)).collect();
-    Box::new(Random { weights, mistakes: u64::from(swarm.get(MISTAKES)) })
+    Box::new(Random::new(swarm))
 }
 
 impl Random {
-    fn intent(&self, draw: &mut Draw) -> Intent {
+    /// What a swarm of [`WIDE`] or of [`HOSTILE`] asks for.
+    #[must_use]
+    pub fn new(swarm: &Swarm) -> Self {
+        let weights = KINDS.iter().map(|kind| swarm.get(kind.name)).collect();
+        Self { weights, mistakes: u64::from(swarm.get(MISTAKES)) }
+    }
+
+    /// The next intent.
+    pub fn intent(&self, draw: &mut Draw) -> Intent {
         let intent = (KINDS[draw.weighted(&self.weights)].draw)(draw);
         if draw.chance(self.mistakes, 1000) { spoil(intent, draw) } else { intent }
     }
