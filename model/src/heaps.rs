@@ -82,17 +82,29 @@ impl Heaps {
     #[must_use]
     pub fn permit(&self, at: Address, seen: &[u8]) -> bool {
         let Some((base, block)) = self.holding(at) else { return false };
-        seen.iter()
-            .zip(at.0 - base.0..)
-            .all(|(byte, offset)| block.known(offset).is_none_or(|known| known == *byte))
+        let mut rest = seen;
+        pieces(at.0 - base.0, seen.len() as u64).all(|(chunk, from, to)| {
+            let (now, behind) = rest.split_at(to - from);
+            rest = behind;
+            block.chunks.get(&chunk).is_none_or(|known| {
+                let fits = |(known, seen): (&Option<u8>, &u8)| known.is_none_or(|it| it == *seen);
+                known.0[from..to].iter().zip(now).all(fits)
+            })
+        })
     }
 
     /// What a read most likely gives; unknown bytes as zero.
     #[must_use]
     pub fn likeliest(&self, at: Address, size: u64) -> Vec<u8> {
         let Some((base, block)) = self.holding(at) else { return Vec::new() };
-        let start = at.0 - base.0;
-        (start..start + size).map(|offset| block.known(offset).unwrap_or(0)).collect()
+        let mut bytes = Vec::new();
+        for (chunk, from, to) in pieces(at.0 - base.0, size) {
+            match block.chunks.get(&chunk) {
+                Some(known) => bytes.extend(known.0[from..to].iter().map(|it| it.unwrap_or(0))),
+                None => bytes.resize(bytes.len() + to - from, 0),
+            }
+        }
+        bytes
     }
 
     pub(crate) fn create(&mut self, kind: MallocType) {
@@ -115,31 +127,28 @@ impl Heaps {
     pub(crate) fn write(&mut self, at: Address, data: &Data, from: u64, length: u64) {
         let (base, _) = self.holding(at).expect("a write inside a block");
         let block = self.blocks.get_mut(&base.0).expect("just found");
-        let mut byte = [0];
-        for done in 0..length {
-            data.copy_to(from + done, &mut byte);
-            block.learn(at.0 - base.0 + done, byte[0]);
+        let (mut bytes, mut done) = ([0; CHUNK], from);
+        for (chunk, from, to) in pieces(at.0 - base.0, length) {
+            let bytes = &mut bytes[from..to];
+            data.copy_to(done, bytes);
+            done += bytes.len() as u64;
+            let known = block.chunks.entry(chunk).or_insert_with(|| Chunk([None; CHUNK]));
+            for (known, byte) in known.0[from..to].iter_mut().zip(bytes) {
+                *known = Some(*byte);
+            }
         }
     }
 }
 
-impl Block {
-    fn known(&self, offset: u64) -> Option<u8> {
-        let (chunk, at) = split(offset);
-        self.chunks.get(&chunk)?.0[at]
-    }
-
-    fn learn(&mut self, offset: u64, byte: u8) {
-        let fresh = || Chunk([None; CHUNK]);
-        let (chunk, at) = split(offset);
-        self.chunks.entry(chunk).or_insert_with(fresh).0[at] = Some(byte);
-    }
-}
-
-/// The chunk that holds a byte of a block, and the byte's place in it.
-fn split(offset: u64) -> (u64, usize) {
-    let chunk = CHUNK as u64;
-    (offset / chunk, usize::try_from(offset % chunk).expect("less than a chunk"))
+/// The chunks that hold a range of a block, each with the part of it: first and behind.
+fn pieces(offset: u64, length: u64) -> impl Iterator<Item = (u64, usize, usize)> {
+    let whole = CHUNK as u64;
+    let end = offset + length;
+    let within = |at: u64| usize::try_from(at).expect("at most a chunk");
+    (offset / whole..end.div_ceil(whole)).map(move |chunk| {
+        let start = chunk * whole;
+        (chunk, within(offset.saturating_sub(start)), within((end - start).min(whole)))
+    })
 }
 
 #[cfg(test)]
@@ -163,6 +172,7 @@ mod tests {
         heaps.write(Address(0x10FF), &Data::Bytes([7, 8].into()), 0, 2);
         assert!(heaps.permit(Address(0x10FE), &[99, 7, 8]));
         assert!(!heaps.permit(Address(0x10FF), &[7, 9]));
+        assert_eq!(heaps.likeliest(Address(0x10FE), 4), [0, 7, 8, 0], "across two chunks");
         heaps.saw(Address(0x10FE), &[99]);
         assert!(!heaps.permit(Address(0x10FE), &[98]));
     }

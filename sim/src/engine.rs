@@ -83,6 +83,12 @@ pub trait Engine: Sync {
         settings: Settings,
     ) -> Result<Ran, Unreadable>;
 
+    /// Replays a scenario again and again, with each of its calls that may fail made to fail.
+    ///
+    /// # Errors
+    /// As [`replay`](Self::replay).
+    fn fail_each(&self, case: &NamedScenario, backend: &dyn Backend) -> Result<Ran, Unreadable>;
+
     /// Makes up and runs a case on a fresh subject of `backend`, and shrinks it if it fails.
     ///
     /// # Errors

@@ -8,7 +8,7 @@
 //! * [`run`], [`reduce`]: one case judged step by step, and shrunk if it fails;
 //! * [`engine`], [`runner`], [`backend`], [`parts`], [`law`]: the seams through which the
 //!   command meets the runner, the subjects and the rules;
-//! * [`exhaust`]: small scopes searched to the end;
+//! * [`exhaust`]: small scopes searched to the end; [`fail_each`]: every call made to fail;
 //! * [`files`]: scenarios on disk and in the binary;
 //! * [`campaign`]: many cases on many threads, told of in one order;
 //! * [`report`], [`output`], [`progress`], [`panics`]: what people and programs get to see;
@@ -22,6 +22,7 @@ pub mod campaign;
 pub mod cli;
 pub mod engine;
 pub mod exhaust;
+pub mod fail_each;
 pub mod files;
 pub mod import;
 pub mod intent;

@@ -50,6 +50,10 @@ impl Engine for Scripted {
         Ok(CaseResult::new(&case.name, backend.name(), VerdictWord::Agrees).into())
     }
 
+    fn fail_each(&self, case: &NamedScenario, backend: &dyn Backend) -> Result<Ran, Unreadable> {
+        self.replay(case, backend, Settings::default())
+    }
+
     fn random(
         &self,
         case: &RandomCase,
@@ -80,6 +84,7 @@ impl Engine for Scripted {
 fn plan(cases: Option<u64>) -> Plan {
     let random = RandomPlan { seed: Seed::Number(42), cases, ops: 10, profile: "p".to_owned() };
     Plan {
+        fail_each: false,
         scenarios: Vec::new(),
         random: Some(random),
         selection: Selection::default(),

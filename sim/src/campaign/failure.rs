@@ -33,6 +33,9 @@ impl Recipe {
     pub fn command(&self, case: &Case<'_>, backend: &Named) -> String {
         match case {
             Case::Scenario(scenario) => self.replay(&scenario.name, backend),
+            Case::FailEach(scenario) => {
+                format!("{} --fail-each", self.replay(&scenario.name, backend))
+            }
             Case::Random(random) => {
                 let (cases, ops) = ((random.index + 1).to_string(), random.ops.to_string());
                 shell(&[

@@ -138,6 +138,7 @@ fn work(
 fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Manner<'_>) -> Told {
     let work = || match case {
         Case::Scenario(scenario) => engine.replay(scenario, backend, manner.settings),
+        Case::FailEach(scenario) => engine.fail_each(scenario, backend),
         Case::Random(random) => engine.random(random, backend, manner.settings),
     };
     // The engine keeps nothing between cases that a panic could leave half done.
@@ -146,6 +147,7 @@ fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Mann
             backend.name().clone_into(&mut ran.result.backend);
             ran.result.suite = match case {
                 Case::Scenario(scenario) => scenario.suite,
+                Case::FailEach(_) => Suite::FailEach,
                 Case::Random(_) => Suite::Random,
             };
             // Also of what does not fail the run: a finding without a way back is worth little.

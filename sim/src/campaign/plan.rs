@@ -1,5 +1,5 @@
-//! Which cases a run has, and in which order: scenarios first, then random ones; each case on
-//! every backend before the next.
+//! Which cases a run has, and in which order: scenarios first, then their sweeps of refusals,
+//! then random ones; each case on every backend before the next.
 //!
 //! The order is that of the digest and of `--shard`, so it depends on nothing but the plan.
 //!
@@ -72,6 +72,8 @@ pub struct RandomPlan {
 pub struct Plan {
     /// The scenarios, selected already.
     pub scenarios: Vec<NamedScenario>,
+    /// Whether their calls are made to fail, one after the other.
+    pub fail_each: bool,
     /// The random cases.
     pub random: Option<RandomPlan>,
     /// Which random cases are wanted.
@@ -85,6 +87,8 @@ pub struct Plan {
 pub enum Case<'a> {
     /// A scenario.
     Scenario(&'a NamedScenario),
+    /// A scenario whose calls are made to fail.
+    FailEach(&'a NamedScenario),
     /// A case that is made up.
     Random(RandomCase),
 }
@@ -94,7 +98,7 @@ impl Case<'_> {
     #[must_use]
     pub fn name(&self) -> String {
         match self {
-            Self::Scenario(scenario) => scenario.name.clone(),
+            Self::Scenario(scenario) | Self::FailEach(scenario) => scenario.name.clone(),
             Self::Random(random) => random.name(),
         }
     }
@@ -104,7 +108,12 @@ impl Plan {
     /// How many cases it has in all, before selection and sharding.
     fn end(&self) -> Option<u64> {
         let random = self.random.as_ref().map_or(Some(0), |random| random.cases);
-        random.map(|random| (self.scenarios.len() as u64).saturating_add(random))
+        random.map(|random| self.fixed().saturating_add(random))
+    }
+
+    /// How many cases are made of scenarios.
+    fn fixed(&self) -> u64 {
+        self.scenarios.len() as u64 * if self.fail_each { 2 } else { 1 }
     }
 
     /// The case with that number, if it is wanted.
@@ -112,12 +121,16 @@ impl Plan {
         if !self.shard.has(number) {
             return None;
         }
-        let scenario = usize::try_from(number).ok().and_then(|at| self.scenarios.get(at));
-        if let Some(scenario) = scenario {
-            return Some(Case::Scenario(scenario));
+        let scenarios = self.scenarios.len() as u64;
+        let scenario = |at: u64| usize::try_from(at).ok().and_then(|at| self.scenarios.get(at));
+        if number < scenarios {
+            return scenario(number).map(Case::Scenario);
+        }
+        if number < self.fixed() {
+            return scenario(number - scenarios).map(Case::FailEach);
         }
         let random = self.random.as_ref()?;
-        let index = number - self.scenarios.len() as u64;
+        let index = number - self.fixed();
         let case = RandomCase {
             index,
             seed: random.seed.case(index),
@@ -189,7 +202,9 @@ mod tests {
     fn plan(cases: u64, shard: Shard) -> Plan {
         let random =
             RandomPlan { seed: Seed::DEFAULT, cases: Some(cases), ops: 1, profile: "p".into() };
-        Plan { scenarios: Vec::new(), random: Some(random), selection: Selection::default(), shard }
+        let random = Some(random);
+        let selection = Selection::default();
+        Plan { scenarios: Vec::new(), fail_each: false, random, selection, shard }
     }
 
     fn names(plan: &Plan, backends: usize) -> Vec<String> {

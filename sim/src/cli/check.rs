@@ -52,7 +52,8 @@ impl Check {
         let selection = self.run.selection()?;
         let scenarios = builtins(&selection)?;
         let random = self.random(context.parts.profiles)?;
-        let plan = Plan { scenarios, random, selection, shard: self.run.shard };
+        let (fail_each, shard) = (self.run.fail_each, self.run.shard);
+        let plan = Plan { scenarios, fail_each, random, selection, shard };
         judge(&plan, &self.run, self.time, context)
     }
 

@@ -130,7 +130,11 @@ fn header(plan: &Plan, options: &RunOptions, time: Option<Duration>, backends: &
     for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
         add(name, values.join(" "));
     }
-    for (name, given) in [("strict", options.strict), ("fail-fast", options.fail_fast)] {
+    for (name, given) in [
+        ("fail-each", plan.fail_each),
+        ("strict", options.strict),
+        ("fail-fast", options.fail_fast),
+    ] {
         if given {
             add(name, "yes".to_owned());
         }

@@ -31,6 +31,10 @@ pub struct RunOptions {
     /// Not the cases that prove this rule, or whose path fits this glob
     #[arg(long, value_name = "RULE|GLOB", help_heading = WHAT)]
     pub skip: Vec<String>,
+    /// Also make each call of a scenario that may fail for want of memory do so: once, and
+    /// everything from it on, at each critical level; nothing may be lost by it
+    #[arg(long, help_heading = WHAT)]
+    pub fail_each: bool,
     /// Only the k-th of n equal parts of the cases
     #[arg(long, value_name = "K/N", default_value_t = Shard::WHOLE, help_heading = WHAT)]
     pub shard: Shard,

@@ -36,7 +36,8 @@ impl Replay {
             scenarios.extend(files::load(path)?);
         }
         scenarios.retain(|one| selection.selects(&one.name, &one.scenario.rules));
-        let plan = Plan { scenarios, random: None, selection, shard: self.run.shard };
+        let (fail_each, shard) = (self.run.fail_each, self.run.shard);
+        let plan = Plan { scenarios, fail_each, random: None, selection, shard };
         judge(&plan, &self.run, None, context)
     }
 }

@@ -34,7 +34,7 @@ pub fn compact(scenario: &Scenario) -> Scenario {
 }
 
 /// Shows every name in the arguments and the expectation of a step.
-fn each_name(step: &mut Step, visit: &mut dyn FnMut(&mut Name)) {
+pub(crate) fn each_name(step: &mut Step, visit: &mut dyn FnMut(&mut Name)) {
     let mut place = |place: &mut Place| {
         if let Place::Relative { name, .. } = place {
             visit(name);

@@ -13,6 +13,7 @@ use hostmem_interface::scenario::Level;
 use hostmem_model::RuleId;
 
 use super::{CaseResult, End, Header, Report, Summary, VerdictWord, summary};
+use crate::fail_each::plan::Sweep;
 use crate::law;
 use crate::run::Coverage;
 
@@ -214,7 +215,24 @@ fn write_closing(report: &Report, summary: &Summary, out: &mut dyn io::Write) ->
     if let Some(digest) = report.digest() {
         writeln!(out, "digest {digest}")?;
     }
+    if let Some(sweep) = summary.sweep {
+        writeln!(out, "{}", sweep_sentence(sweep))?;
+    }
     writeln!(out, "{}", closing_sentence(summary))
+}
+
+/// How much was made to fail; what came of it stands in the table.
+fn sweep_sentence(sweep: Sweep) -> String {
+    let Sweep { calls, failed, runs, cut } = sweep;
+    let sampled = if failed < calls { " (long scenarios are sampled)" } else { "" };
+    let cut = if cut > 0 {
+        format!("; {cut} runs ran out of memory and ended there")
+    } else {
+        String::new()
+    };
+    format!(
+        "fail-each: {runs} runs, in which {failed} of {calls} calls that may fail do{sampled}{cut}"
+    )
 }
 
 fn closing_sentence(summary: &Summary) -> String {

@@ -14,6 +14,7 @@ use hostmem_model::RuleId;
 use serde::Serialize;
 
 use super::{CaseResult, Header, Report, Summary, VerdictWord, summary};
+use crate::fail_each::plan::Sweep;
 use crate::run::Coverage;
 
 #[derive(Serialize)]
@@ -42,6 +43,8 @@ struct Tail<'a> {
     diverges: BTreeMap<&'static str, u64>,
     suites: Vec<SuiteRow<'a>>,
     steps: u64,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fail_each: Option<Sweep>,
     digest: Option<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<&'a str>,
@@ -79,6 +82,8 @@ struct Row<'a> {
     readings: &'a [String],
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    fail_each: Option<Sweep>,
 }
 
 #[derive(Serialize)]
@@ -130,6 +135,7 @@ fn tail<'a>(report: &'a Report, summary: &'a Summary) -> Tail<'a> {
             })
             .collect(),
         steps: summary.steps,
+        fail_each: summary.sweep,
         digest: report.digest(),
         missing: summary::unmet(report),
         unreadable: &report.unreadable,
@@ -157,6 +163,7 @@ fn row(result: &CaseResult) -> Row<'_> {
         finding: (result.word != VerdictWord::Agrees).then(|| finding(result)),
         readings: &result.readings,
         stale: result.stale,
+        fail_each: result.sweep,
     }
 }
 

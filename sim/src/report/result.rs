@@ -9,6 +9,8 @@ use std::path::PathBuf;
 use hostmem_interface::Grain;
 use hostmem_interface::scenario::Level;
 
+use crate::fail_each::plan::Sweep;
+
 /// The five words in which a line of a report may end: there is no sixth anywhere.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum VerdictWord {
@@ -60,14 +62,22 @@ pub enum Suite {
     /// A file that the user named.
     #[default]
     Files,
+    /// A scenario whose calls are made to fail.
+    FailEach,
     /// The seeded generator.
     Random,
 }
 
 impl Suite {
     /// Every suite, in the order in which `check` runs them.
-    pub const ALL: [Self; 5] =
-        [Self::Regressions, Self::Scenarios, Self::Recordings, Self::Files, Self::Random];
+    pub const ALL: [Self; 6] = [
+        Self::Regressions,
+        Self::Scenarios,
+        Self::Recordings,
+        Self::Files,
+        Self::FailEach,
+        Self::Random,
+    ];
 
     /// The name in reports.
     #[must_use]
@@ -77,6 +87,7 @@ impl Suite {
             Self::Scenarios => "scenarios",
             Self::Recordings => "recordings",
             Self::Files => "files",
+            Self::FailEach => "fail-each",
             Self::Random => "random",
         }
     }
@@ -129,6 +140,8 @@ pub struct CaseResult {
     pub self_check: bool,
     /// A known difference is listed that no longer differs.
     pub stale: bool,
+    /// How much a sweep of refusals came to.
+    pub sweep: Option<Sweep>,
     /// What the digest takes in of the case: its seed, and per step verdict, rule and
     /// normalised outcome, hashed.
     pub record: [u8; 32],
@@ -158,6 +171,7 @@ impl CaseResult {
             file: None,
             self_check: false,
             stale: false,
+            sweep: None,
             record: [0; 32],
         }
     }

@@ -10,6 +10,8 @@ use std::collections::BTreeMap;
 
 use hostmem_interface::scenario::Level;
 
+use crate::fail_each::plan::Sweep;
+
 use super::{CaseResult, End, Report, Suite, VerdictWord};
 
 /// How the process ends.
@@ -98,6 +100,8 @@ pub struct Summary {
     pub diverges: [u64; 3],
     /// Steps carried out.
     pub steps: u64,
+    /// What the sweeps of refusals came to, if there were any.
+    pub sweep: Option<Sweep>,
 }
 
 impl Summary {
@@ -116,6 +120,9 @@ impl Summary {
             cells.entry((backend, result.suite)).or_default().add(result.word);
             summary.all.add(result.word);
             summary.steps += result.steps as u64;
+            if let Some(sweep) = result.sweep {
+                summary.sweep.get_or_insert_default().add(sweep);
+            }
             if result.word == VerdictWord::Diverges {
                 summary.diverges[level_index(result.level)] += 1;
             }

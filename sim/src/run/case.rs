@@ -150,7 +150,7 @@ impl<'a> Case<'a> {
 
     /// Whether the subject cannot do a step: it lacks what the step needs, or the step would
     /// fault and its faults are not reported.
-    pub(super) fn is_beyond(&self, step: &Step, needs: Capabilities) -> bool {
+    pub(crate) fn is_beyond(&self, step: &Step, needs: Capabilities) -> bool {
         let have = self.subject.capabilities;
         if needs.missing_from(have).is_some() {
             return true;

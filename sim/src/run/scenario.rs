@@ -6,7 +6,7 @@
 
 use std::ops::ControlFlow;
 
-use hostmem_interface::scenario::{Scenario, Step};
+use hostmem_interface::scenario::{MachineRequest, Scenario, Step};
 use hostmem_interface::{
     Address, AllocationType, Backend, Call, Capabilities, CriticalLevel, Description, Grain,
     Machine, OpenError, Protection, Subject,
@@ -19,7 +19,7 @@ use crate::run::coverage::Coverage;
 use crate::run::group::group_length;
 
 /// How often a case is run elsewhere.
-const ATTEMPTS: u64 = 8;
+pub(crate) const ATTEMPTS: u64 = 8;
 /// How far elsewhere is.
 const SPACER: u64 = 16 << 20;
 
@@ -46,7 +46,7 @@ pub struct Outcome {
 
 impl Outcome {
     /// What a case came to whose steps were carried out up to where the flow broke off.
-    pub(super) fn of(
+    pub(crate) fn of(
         case: &Case<'_>,
         flow: ControlFlow<Ending>,
         description: &Description,
@@ -68,7 +68,7 @@ impl Outcome {
     }
 
     /// An ending before any step.
-    pub(super) fn before(ending: Ending, grain: Grain, id: &str) -> Self {
+    pub(crate) fn before(ending: Ending, grain: Grain, id: &str) -> Self {
         let record = crate::run::digest::Record::new(id.as_bytes()).finish(word(&ending));
         Self {
             ending,
@@ -115,7 +115,8 @@ pub fn run_scenario(
             Err(error) => return Outcome::before(not_opened(error), Grain::Win32, id),
         };
         let description = subject.description();
-        if let Some((why, missing)) = unsuitable(scenario, description) {
+        let (request, needs) = (&scenario.machine, scenario.needs);
+        if let Some((why, missing)) = unsuitable(request, needs, description) {
             let skipped = Outcome::before(Ending::Skipped(why), description.grain, id);
             return Outcome { missing, ..skipped };
         }
@@ -156,7 +157,7 @@ fn run_steps(
     description: &Description,
     observe: Observe<'_>,
 ) -> Outcome {
-    let state = State::new(shown_machine(scenario, description));
+    let state = State::new(shown_machine(&scenario.machine, description));
     let mut case =
         Case::new(callee, state, description, scenario.level, id.as_bytes()).observed_by(observe);
     let flow = all_steps(&mut case, &scenario.steps);
@@ -175,20 +176,23 @@ fn all_steps(case: &mut Case<'_>, steps: &[Step]) -> ControlFlow<Ending> {
 
 /// The machine that the judge holds the subject to: the limits that the scenario asks for,
 /// or else the subject's own units without its limits, which are its own business.
-fn shown_machine(scenario: &Scenario, description: &Description) -> Machine {
+pub(crate) fn shown_machine(asked: &MachineRequest, description: &Description) -> Machine {
     Machine {
-        physical: scenario.machine.physical.or(description.machine.physical),
-        commit_limit: scenario.machine.commit_limit,
+        physical: asked.physical.or(description.machine.physical),
+        commit_limit: asked.commit_limit,
         ..description.machine
     }
 }
 
 /// Why a subject cannot run a scenario, and the capability that it lacks.
-fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option<String>)> {
-    let wanted = scenario.machine.machine();
+pub(crate) fn unsuitable(
+    asked: &MachineRequest,
+    needs: Capabilities,
+    have: &Description,
+) -> Option<(String, Option<String>)> {
+    let wanted = asked.machine();
     let machine = &have.machine;
     let units = wanted.page != machine.page || wanted.granularity != machine.granularity;
-    let asked = &scenario.machine;
     let limits = asked.lowest.is_some_and(|it| it != machine.lowest)
         || asked.highest.is_some_and(|it| it != machine.highest)
         || asked.physical.is_some_and(|it| Some(it) != machine.physical)
@@ -200,7 +204,7 @@ fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option
             None,
         ));
     }
-    let missing = scenario.needs.missing_from(have.capabilities)?;
+    let missing = needs.missing_from(have.capabilities)?;
     let why = have.absent.iter().find(|(capability, _)| *capability == missing);
     let words = match why {
         Some((_, why)) => format!("it has no {missing}: {why}"),
@@ -209,7 +213,7 @@ fn unsuitable(scenario: &Scenario, have: &Description) -> Option<(String, Option
     Some((words, Some(missing.name().to_owned())))
 }
 
-pub(super) fn not_opened(error: OpenError) -> Ending {
+pub(crate) fn not_opened(error: OpenError) -> Ending {
     match error {
         OpenError::Unavailable(_) | OpenError::Machine(_) => Ending::Skipped(error.to_string()),
         OpenError::Broken(how) => Ending::Broken(how),
@@ -217,7 +221,7 @@ pub(super) fn not_opened(error: OpenError) -> Ending {
 }
 
 /// Moves the places that a subject chooses: reserves room that the case knows nothing of.
-fn make_room(subject: &dyn Subject, attempt: u64) {
+pub(crate) fn make_room(subject: &dyn Subject, attempt: u64) {
     for _ in 0..attempt {
         let call = Call::VirtualAlloc {
             address: Address::NULL,

@@ -11,6 +11,7 @@ use hostmem_interface::Backend;
 use hostmem_interface::scenario::{Scenario, Step, show_step};
 
 use crate::engine::{Engine, Ran, RandomCase, Settings, Unreadable};
+use crate::fail_each;
 use crate::files::NamedScenario;
 use crate::report::{CaseResult, VerdictWord};
 use crate::run::case::Answered;
@@ -39,6 +40,10 @@ impl Engine for Runner {
         let result = result(&case.name, scenario, backend, &outcome)?;
         let coverage = if settings.coverage { outcome.coverage } else { Coverage::default() };
         Ok(Ran { coverage, trace, ..Ran::from(result) })
+    }
+
+    fn fail_each(&self, case: &NamedScenario, backend: &dyn Backend) -> Result<Ran, Unreadable> {
+        fail_each::run(case, backend)
     }
 
     fn random(
