@@ -13,11 +13,11 @@ use hostmem_interface::{Address, Data, MallocId, MallocType};
 const CHUNK: usize = 256;
 
 /// Some bytes of a block, each known or not.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 struct Chunk([Option<u8>; CHUNK]);
 
 /// A live block.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Block {
     /// Its heap.
     pub malloc: MallocId,

@@ -35,13 +35,23 @@ pub struct RandomCase {
     pub ops: usize,
     /// The workload profile, by name.
     pub profile: String,
+    /// How many threads its steps are spread over; with more than one, two runs may differ.
+    pub threads: u32,
+    /// What is pinned of what it draws, as `name=number,…`.
+    pub swarm: String,
 }
 
 impl RandomCase {
     /// Its name in reports and for `--only`.
     #[must_use]
     pub fn name(&self) -> String {
-        format!("random/{}/{}", self.profile, self.index)
+        Self::name_of(&self.profile, self.index)
+    }
+
+    /// The name of a case of that profile and index.
+    #[must_use]
+    pub fn name_of(profile: &str, index: u64) -> String {
+        format!("random/{profile}/{index}")
     }
 }
 

@@ -11,6 +11,7 @@
 //! * [`exhaust`]: small scopes searched to the end; [`fail_each`]: every call made to fail;
 //! * [`files`]: scenarios on disk and in the binary;
 //! * [`campaign`]: many cases on many threads, told of in one order;
+//! * [`results`]: what came of them on disk: resumed, and merged;
 //! * [`report`], [`output`], [`progress`], [`panics`]: what people and programs get to see;
 //! * [`cli`]: the command.
 //!
@@ -34,6 +35,7 @@ pub mod progress;
 pub mod random;
 pub mod reduce;
 pub mod report;
+pub mod results;
 pub mod run;
 pub mod runner;
 pub mod script;

@@ -1,8 +1,10 @@
 //! Swarm testing: each case draws which of its profile's operations live and how heavy they
 //! are, because a case that does a little of everything does nothing for long enough.
 //!
-//! A [`Swarm`] is a number for each [`Knob`] of a profile, and nothing else about a case is
-//! drawn in advance: printed and given again, with the case's seed, it is the same case.
+//! A [`Swarm`] is a number for each [`Knob`] of a profile and of the profiles that it is made
+//! of, and nothing else about a case is drawn in advance: printed and given again, with the
+//! case's seed, it is the same case. Numbers are pinned after all of them were drawn, so a
+//! pinned one leaves the others, and what the case draws later, as they were.
 //!
 //! Deliberately not here: what the numbers mean, which is each workload's business.
 
@@ -16,7 +18,7 @@ const LEFT_OUT: u64 = 4;
 const WILDNESS: u64 = 8;
 
 /// Something that a case of a profile draws.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Knob {
     /// Its name.
     pub name: &'static str,
@@ -25,7 +27,7 @@ pub struct Knob {
 }
 
 /// What may be drawn for a knob.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Range {
     /// The weight of an operation, around this one; 0 leaves it out.
     Weight(u32),
@@ -61,18 +63,20 @@ impl Knob {
     }
 }
 
-/// The numbers drawn for one case.
+/// The numbers drawn for one case, and for the profiles that its profile is made of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Swarm {
-    numbers: Vec<(&'static str, u32)>,
+    numbers: Vec<(Knob, u32)>,
+    parts: Vec<(&'static str, Swarm)>,
 }
 
 impl Swarm {
     /// Draws a number for each knob. If that leaves out every operation, all are in.
     #[must_use]
     pub fn draw(knobs: &[Knob], draw: &mut Draw) -> Self {
-        let numbers = knobs.iter().map(|knob| (knob.name, knob.draw(draw))).collect();
-        Self { numbers }.alive(knobs)
+        let numbers = knobs.iter().map(|knob| (*knob, knob.draw(draw))).collect();
+        let drawn = Self { numbers, parts: Vec::new() };
+        if drawn.is_alive() { drawn } else { Self::usual(knobs) }
     }
 
     /// Every operation at its usual weight, every quantity at its lowest.
@@ -82,15 +86,22 @@ impl Swarm {
             Range::Weight(usual) => usual,
             Range::Quantity(low, _) => low,
         };
-        Self { numbers: knobs.iter().map(|knob| (knob.name, usual(knob))).collect() }
+        let numbers = knobs.iter().map(|knob| (*knob, usual(knob))).collect();
+        Self { numbers, parts: Vec::new() }
     }
 
-    /// Reads the text form, `name=number,…`; what is not named is as usual.
+    /// With the swarm of a part, whose numbers are then called `part.name`.
+    #[must_use]
+    pub fn with_part(mut self, name: &'static str, part: Self) -> Self {
+        self.parts.push((name, part));
+        self
+    }
+
+    /// Takes the numbers that a text gives, `name=number,…`, instead of its own.
     ///
     /// # Errors
-    /// What is wrong, with the names that would have been right.
-    pub fn parse(knobs: &[Knob], text: &str) -> Result<Self, String> {
-        let mut swarm = Self::usual(knobs);
+    /// What is wrong, with what would have been right.
+    pub fn pin(&mut self, text: &str) -> Result<(), String> {
         for part in text.split(',').map(str::trim).filter(|part| !part.is_empty()) {
             let (name, number) = part
                 .split_once('=')
@@ -99,50 +110,85 @@ impl Swarm {
                 .trim()
                 .parse()
                 .map_err(|_| format!("`{part}`: expected a number below 2^32 behind `=`"))?;
-            let known = swarm.numbers.iter_mut().find(|(known, _)| *known == name.trim());
-            match known {
-                Some((_, old)) => *old = number,
-                None => return Err(unknown(name.trim(), knobs)),
+            self.set(name.trim(), number).map_err(|why| format!("`{part}`: {why}"))?;
+        }
+        Ok(())
+    }
+
+    fn set(&mut self, name: &str, number: u32) -> Result<(), String> {
+        let part = name.split_once('.').and_then(|(part, rest)| {
+            let found = self.parts.iter_mut().find(|(known, _)| *known == part)?;
+            Some((&mut found.1, rest))
+        });
+        if let Some((part, rest)) = part {
+            return part.set(rest, number);
+        }
+        let Some((knob, old)) = self.numbers.iter_mut().find(|(knob, _)| knob.name == name) else {
+            return Err(self.unknown(name));
+        };
+        match knob.range {
+            Range::Quantity(low, high) if !(low..=high).contains(&number) => {
+                Err(format!("expected {low} to {high}"))
+            }
+            _ => {
+                *old = number;
+                Ok(())
             }
         }
-        Ok(swarm)
     }
 
     /// The number of a knob, 0 if there is none of that name.
     #[must_use]
     pub fn get(&self, name: &str) -> u32 {
-        self.numbers.iter().find(|(known, _)| *known == name).map_or(0, |(_, number)| *number)
+        self.numbers.iter().find(|(knob, _)| knob.name == name).map_or(0, |(_, number)| *number)
     }
 
-    /// Every number.
-    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u32)> {
-        self.numbers.iter().copied()
+    /// The swarms of the parts, by name.
+    pub fn parts(&self) -> impl Iterator<Item = (&'static str, &Self)> {
+        self.parts.iter().map(|(name, part)| (*name, part))
     }
 
-    fn alive(self, knobs: &[Knob]) -> Self {
-        let weighs = |name: &str| {
-            knobs.iter().any(|knob| knob.name == name && matches!(knob.range, Range::Weight(1..)))
-        };
-        if self.numbers.iter().any(|(name, number)| *number > 0 && weighs(name)) {
-            return self;
+    /// The swarm of one part.
+    #[must_use]
+    pub fn part(&self, name: &str) -> Option<&Self> {
+        self.parts().find(|(known, _)| *known == name).map(|(_, part)| part)
+    }
+
+    /// Whether a part can have its turn: it has no weight of its own, or one above 0.
+    fn lives(&self, part: &str) -> bool {
+        self.numbers.iter().all(|(knob, number)| knob.name != part || *number > 0)
+    }
+
+    /// Whether an operation is left, if there ever was one.
+    fn is_alive(&self) -> bool {
+        let weighs = |knob: &Knob| matches!(knob.range, Range::Weight(1..));
+        let mut weights = self.numbers.iter().filter(|(knob, _)| weighs(knob)).peekable();
+        weights.peek().is_none() || weights.any(|(_, number)| *number > 0)
+    }
+
+    fn unknown(&self, name: &str) -> String {
+        let own = self.numbers.iter().map(|(knob, _)| knob.name.to_owned());
+        let parts = self.parts.iter().map(|(part, _)| format!("{part}.…"));
+        let names: Vec<String> = own.chain(parts).collect();
+        format!("there is no `{name}`; this profile draws {}", names.join(", "))
+    }
+
+    fn write(&self, prefix: &str, separator: &mut &str, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (knob, number) in &self.numbers {
+            write!(f, "{separator}{prefix}{}={number}", knob.name)?;
+            *separator = ",";
         }
-        if knobs.iter().all(|knob| !weighs(knob.name)) { self } else { Self::usual(knobs) }
+        // What a part that never has its turn drew is no part of the case.
+        for (name, part) in self.parts().filter(|(name, _)| self.lives(name)) {
+            part.write(&format!("{prefix}{name}."), separator, f)?;
+        }
+        Ok(())
     }
-}
-
-fn unknown(name: &str, knobs: &[Knob]) -> String {
-    let names: Vec<&str> = knobs.iter().map(|knob| knob.name).collect();
-    format!("`{name}` is nothing that this profile draws; it draws {}", names.join(", "))
 }
 
 impl fmt::Display for Swarm {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let mut separator = "";
-        for (name, number) in &self.numbers {
-            write!(f, "{separator}{name}={number}")?;
-            separator = ",";
-        }
-        Ok(())
+        self.write("", &mut "", f)
     }
 }
 
@@ -157,7 +203,9 @@ mod tests {
     fn what_is_printed_can_be_given_again() {
         for seed in 0..50 {
             let swarm = Swarm::draw(KNOBS, &mut Draw::from_number(seed));
-            assert_eq!(Swarm::parse(KNOBS, &swarm.to_string()), Ok(swarm));
+            let mut again = Swarm::usual(KNOBS);
+            assert_eq!(again.pin(&swarm.to_string()), Ok(()));
+            assert_eq!(again, swarm);
         }
     }
 
@@ -172,13 +220,25 @@ mod tests {
     }
 
     #[test]
+    fn a_part_has_its_own_numbers_and_is_told_of_while_it_lives() {
+        let part = Swarm::usual(KNOBS);
+        let knobs = [Knob::weight("heap", 3), Knob::quantity("run", 1, 9)];
+        let mut swarm = Swarm::usual(&knobs).with_part("heap", part);
+        assert_eq!(swarm.pin("heap.commit=7, run=2"), Ok(()));
+        assert_eq!(swarm.to_string(), "heap=3,run=2,heap.commit=7,heap.free=4,heap.heaps=1");
+        assert_eq!(swarm.pin("heap=0"), Ok(()));
+        assert_eq!(swarm.to_string(), "heap=0,run=2");
+    }
+
+    #[test]
     fn a_wrong_text_says_what_was_expected() {
-        let wrong = |text| Swarm::parse(KNOBS, text).expect_err("it is wrong");
+        let wrong = |text| Swarm::usual(KNOBS).pin(text).expect_err("it is wrong");
         assert_eq!(
             wrong("comit=3"),
-            "`comit` is nothing that this profile draws; it draws commit, free, heaps"
+            "`comit=3`: there is no `comit`; this profile draws commit, free, heaps"
         );
         assert_eq!(wrong("commit"), "`commit`: expected a name, `=` and a number");
         assert_eq!(wrong("commit=-1"), "`commit=-1`: expected a number below 2^32 behind `=`");
+        assert_eq!(wrong("heaps=9"), "`heaps=9`: expected 1 to 8");
     }
 }

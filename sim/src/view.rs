@@ -21,6 +21,8 @@ pub enum Binding {
     },
     /// A heap.
     Malloc,
+    /// Nothing (yet): the number belongs to a step that was refused or is still to come.
+    Nothing,
 }
 
 /// The state of a case in the middle of it.

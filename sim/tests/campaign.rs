@@ -1,5 +1,6 @@
 //! Many cases on many threads, with an engine that fails where it is told to.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -82,7 +83,7 @@ impl Engine for Scripted {
 }
 
 fn plan(cases: Option<u64>) -> Plan {
-    let random = RandomPlan { seed: Seed::Number(42), cases, ops: 10, profile: "p".to_owned() };
+    let random = RandomPlan::new(Seed::Number(42), cases, 10, "p");
     Plan {
         fail_each: false,
         scenarios: Vec::new(),
@@ -113,10 +114,11 @@ fn run(plan: &Plan, run: &Run<'_>) -> (Outcome, Vec<String>) {
             seed: "42".to_owned(),
             folder: run.folder.join("results"),
         },
+        earlier: BTreeMap::new(),
     };
     let mut seen = Vec::new();
-    let outcome = campaign::run(plan, &backends, run.engine, &manner, &mut |result, _| {
-        seen.push(result.scenario.clone());
+    let outcome = campaign::run(plan, &backends, run.engine, &manner, &mut |done| {
+        seen.extend(done.entry.result.as_ref().map(|result| result.scenario.clone()));
     });
     (outcome, seen)
 }

@@ -1,7 +1,8 @@
 //! A manager that is wrong on purpose is caught by random work, shrunk to a few steps, and
 //! explained by its rule.
 
-use hostmem::engine::{Engine, RandomCase, Settings};
+use hostmem::campaign::plan::RandomPlan;
+use hostmem::engine::{Engine, Settings};
 use hostmem::report::VerdictWord;
 use hostmem::run::{Ending, run_scenario};
 use hostmem::runner::Runner;
@@ -16,12 +17,7 @@ const STEPS: usize = 4;
 fn is_caught_and_explained(name: &str) {
     let backend = canary(name).expect("a canary of that name");
     for index in 0..CASES {
-        let case = RandomCase {
-            index,
-            seed: Seed::DEFAULT.case(index),
-            ops: 500,
-            profile: "wide".to_owned(),
-        };
+        let case = RandomPlan::new(Seed::DEFAULT, None, 500, "wide").case(index);
         let ran = Runner.random(&case, &backend, Settings::default()).expect("a known profile");
         if ran.result.word != VerdictWord::Diverges {
             continue;

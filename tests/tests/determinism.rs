@@ -2,7 +2,8 @@
 
 use std::thread;
 
-use hostmem::engine::{Engine, RandomCase, Settings};
+use hostmem::campaign::plan::RandomPlan;
+use hostmem::engine::{Engine, Settings};
 use hostmem::report::{CaseResult, digest};
 use hostmem::runner::Runner;
 use hostmem::seed::Seed;
@@ -17,12 +18,7 @@ const OPS: usize = 200;
 const DIGEST: &str = "ce86064db1dab66cd242812a077887e10006ca94627f03421799df01630461bc";
 
 fn run(profile: &str, index: u64) -> CaseResult {
-    let case = RandomCase {
-        index,
-        seed: Seed::Number(42).case(index),
-        ops: OPS,
-        profile: profile.to_owned(),
-    };
+    let case = RandomPlan::new(Seed::Number(42), None, OPS, profile).case(index);
     let ran = Runner.random(&case, &ModelBackend, Settings::default()).expect("a known profile");
     ran.result
 }

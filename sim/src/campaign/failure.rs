@@ -38,7 +38,8 @@ impl Recipe {
             }
             Case::Random(random) => {
                 let (cases, ops) = ((random.index + 1).to_string(), random.ops.to_string());
-                shell(&[
+                let (threads, name) = (random.threads.to_string(), random.name());
+                let mut words = vec![
                     &self.program,
                     "check",
                     "--backend",
@@ -52,8 +53,15 @@ impl Recipe {
                     "--cases",
                     &cases,
                     "--only",
-                    &random.name(),
-                ])
+                    &name,
+                ];
+                if random.threads > 1 {
+                    words.extend(["--threads", &threads]);
+                }
+                if !random.swarm.is_empty() {
+                    words.extend(["--swarm", &random.swarm]);
+                }
+                shell(&words)
             }
         }
     }

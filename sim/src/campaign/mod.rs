@@ -28,9 +28,10 @@ use crate::backend::Named;
 use crate::engine::{Engine, Ran, Settings, Unreadable};
 use crate::panics;
 use crate::report::{CaseResult, End, Suite, VerdictWord};
+use crate::results::Entry;
 use crate::run::Coverage;
 use failure::Recipe;
-use plan::{Case, Cursor, Plan};
+use plan::{Case, Cursor, Place, Plan, Turn};
 use stop::Stop;
 
 /// How a plan is run.
@@ -48,6 +49,8 @@ pub struct Manner<'a> {
     pub settings: Settings,
     /// How a failure is done again.
     pub recipe: Recipe,
+    /// What an earlier run of the same campaign left: these cases are not run again.
+    pub earlier: BTreeMap<Place, Entry>,
 }
 
 /// What came of a run.
@@ -63,13 +66,32 @@ pub struct Outcome {
     pub end: End,
 }
 
-/// Somebody who wants to know of each result, in case order, while the run goes on.
-pub type Observer<'a> = &'a mut dyn FnMut(&CaseResult, &[String]);
+impl Outcome {
+    /// What came of one more case.
+    pub fn add(&mut self, entry: Entry) {
+        entry.count(&mut self.coverage);
+        self.results.extend(entry.result.map(|result| *result));
+        self.unreadable.extend(entry.unreadable);
+    }
+}
+
+/// One case that is done.
+#[derive(Debug)]
+pub struct Done {
+    /// What came of it.
+    pub entry: Entry,
+    /// A line for each step, if that was asked for.
+    pub trace: Vec<String>,
+    /// Whether an earlier run did it.
+    pub earlier: bool,
+}
+
+/// Somebody who wants to know of each case, in case order, while the run goes on.
+pub type Observer<'a> = &'a mut dyn FnMut(&Done);
 
 /// What a thread has to tell of one case.
 enum Told {
-    Ran(Box<Ran>),
-    Unreadable(String),
+    Done(Box<Done>),
     Panicked(String),
 }
 
@@ -77,8 +99,7 @@ impl Told {
     /// Whether the run ends with this case.
     fn ends(&self, manner: &Manner<'_>) -> bool {
         match self {
-            Self::Ran(ran) => manner.fail_fast && ran.result.fails(manner.strict),
-            Self::Unreadable(_) => false,
+            Self::Done(done) => manner.fail_fast && done.entry.fails(manner.strict),
             Self::Panicked(_) => true,
         }
     }
@@ -123,8 +144,14 @@ fn work(
             // Asked under the lock: a case that is handed out is told of, so there are no gaps.
             if manner.stop.now() { None } else { cursor.next() }
         };
-        let Some((order, case, backend)) = next else { return };
-        let told = run_case(&case, &backends[backend], engine, manner);
+        let Some(Turn { order, place, case }) = next else { return };
+        let told = match manner.earlier.get(&place) {
+            Some(entry) => {
+                let (entry, trace) = (entry.clone(), Vec::new());
+                Told::Done(Box::new(Done { entry, trace, earlier: true }))
+            }
+            None => run_case(place, &case, &backends[place.on], engine, manner),
+        };
         // At once, not when the result's turn comes: all cases before it have begun already.
         if told.ends(manner) {
             manner.stop.stop();
@@ -135,7 +162,13 @@ fn work(
     }
 }
 
-fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Manner<'_>) -> Told {
+fn run_case(
+    place: Place,
+    case: &Case<'_>,
+    backend: &Named,
+    engine: &dyn Engine,
+    manner: &Manner<'_>,
+) -> Told {
     let work = || match case {
         Case::Scenario(scenario) => engine.replay(scenario, backend, manner.settings),
         Case::FailEach(scenario) => engine.fail_each(scenario, backend),
@@ -155,9 +188,14 @@ fn run_case(case: &Case<'_>, backend: &Named, engine: &dyn Engine, manner: &Mann
             if unlawful || ran.result.is_contradiction() {
                 failure::keep(&mut ran, case, backend, &manner.recipe);
             }
-            Told::Ran(Box::new(ran))
+            let Ran { result, coverage, trace, .. } = ran;
+            let entry = Entry::ran(place, result, &coverage);
+            Told::Done(Box::new(Done { entry, trace, earlier: false }))
         }
-        Ok(Err(Unreadable(what))) => Told::Unreadable(what),
+        Ok(Err(Unreadable(what))) => {
+            let entry = Entry::unreadable(place, what);
+            Told::Done(Box::new(Done { entry, trace: Vec::new(), earlier: false }))
+        }
         Err(what) => {
             let replay = manner.recipe.command(case, backend);
             Told::Panicked(format!(
@@ -195,12 +233,10 @@ fn collect(
 fn take(told: Told, manner: &Manner<'_>, outcome: &mut Outcome, observer: Observer<'_>) -> End {
     let ends = told.ends(manner);
     match told {
-        Told::Ran(ran) => {
-            observer(&ran.result, &ran.trace);
-            outcome.coverage.merge(&ran.coverage);
-            outcome.results.push(ran.result);
+        Told::Done(done) => {
+            observer(&done);
+            outcome.add(done.entry);
         }
-        Told::Unreadable(what) => outcome.unreadable.push(what),
         Told::Panicked(what) => return End::Internal(what),
     }
     if ends { End::FailFast } else { End::Complete }

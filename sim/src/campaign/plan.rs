@@ -8,6 +8,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use crate::engine::RandomCase;
 use crate::files::{NamedScenario, Selection};
 use crate::seed::Seed;
@@ -19,7 +21,8 @@ pub const CASES: u64 = 2000;
 pub const OPS: usize = 1000;
 
 /// A part of a run: the k-th of n, so that n machines share it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(into = "String", try_from = "String")]
 pub struct Shard {
     /// Counted from 1.
     pub part: u64,
@@ -31,8 +34,24 @@ impl Shard {
     /// Everything.
     pub const WHOLE: Self = Self { part: 1, of: 1 };
 
-    const fn has(self, case: u64) -> bool {
+    /// Whether the case with that number belongs to it.
+    #[must_use]
+    pub const fn has(self, case: u64) -> bool {
         case % self.of == self.part - 1
+    }
+}
+
+impl From<Shard> for String {
+    fn from(shard: Shard) -> Self {
+        shard.to_string()
+    }
+}
+
+impl TryFrom<String> for Shard {
+    type Error = String;
+
+    fn try_from(text: String) -> Result<Self, String> {
+        text.parse()
     }
 }
 
@@ -55,7 +74,8 @@ impl FromStr for Shard {
 }
 
 /// The random part of a run.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct RandomPlan {
     /// The seed of the run.
     pub seed: Seed,
@@ -65,6 +85,84 @@ pub struct RandomPlan {
     pub ops: usize,
     /// The profile.
     pub profile: String,
+    /// How many threads a case has.
+    pub threads: u32,
+    /// What is pinned of what the cases draw; empty if nothing is.
+    pub swarm: String,
+}
+
+impl RandomPlan {
+    /// So many cases of a profile, on one thread each, with nothing pinned.
+    #[must_use]
+    pub fn new(seed: Seed, cases: Option<u64>, ops: usize, profile: &str) -> Self {
+        let (profile, swarm) = (profile.to_owned(), String::new());
+        Self { seed, cases, ops, profile, threads: 1, swarm }
+    }
+
+    /// The case with that index.
+    #[must_use]
+    pub fn case(&self, index: u64) -> RandomCase {
+        RandomCase {
+            index,
+            seed: self.seed.case(index),
+            ops: self.ops,
+            profile: self.profile.clone(),
+            threads: self.threads,
+            swarm: self.swarm.clone(),
+        }
+    }
+
+    /// Its options, for the head of a report.
+    pub fn describe(&self, add: &mut dyn FnMut(&str, String)) {
+        add("profile", self.profile.clone());
+        add("cases", self.cases.map_or("unlimited".to_owned(), |cases| cases.to_string()));
+        add("ops", self.ops.to_string());
+        if self.threads > 1 {
+            add("threads", format!("{} in each case; such a run has no digest", self.threads));
+        }
+        if !self.swarm.is_empty() {
+            add("swarm", self.swarm.clone());
+        }
+    }
+}
+
+/// Where a case's result belongs: by case, and for each case by backend.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// The number of the case in the plan, counted from 0.
+    pub case: u64,
+    /// Which backend, counted from 0.
+    pub on: usize,
+}
+
+/// Which numbers of a plan are cases that are wanted, whatever the part of it all.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbers<'a> {
+    /// How many scenarios there are, selected already.
+    pub scenarios: u64,
+    /// The random cases behind them.
+    pub random: Option<&'a RandomPlan>,
+    /// Which of these are wanted.
+    pub selection: &'a Selection,
+}
+
+impl Numbers<'_> {
+    /// The first number behind them; `None` if there is no end.
+    #[must_use]
+    pub fn end(&self) -> Option<u64> {
+        let random = self.random.map_or(Some(0), |random| random.cases);
+        random.map(|random| self.scenarios.saturating_add(random))
+    }
+
+    /// Whether the case with that number is wanted.
+    #[must_use]
+    pub fn wants(&self, number: u64) -> bool {
+        let Some(index) = number.checked_sub(self.scenarios) else { return true };
+        let Some(random) = self.random else { return false };
+        random.cases.is_none_or(|cases| index < cases)
+            && (self.selection.is_everything()
+                || self.selection.selects(&RandomCase::name_of(&random.profile, index), &[]))
+    }
 }
 
 /// A run.
@@ -105,20 +203,19 @@ impl Case<'_> {
 }
 
 impl Plan {
-    /// How many cases it has in all, before selection and sharding.
-    fn end(&self) -> Option<u64> {
-        let random = self.random.as_ref().map_or(Some(0), |random| random.cases);
-        random.map(|random| self.fixed().saturating_add(random))
-    }
-
     /// How many cases are made of scenarios.
     fn fixed(&self) -> u64 {
         self.scenarios.len() as u64 * if self.fail_each { 2 } else { 1 }
     }
 
+    fn numbers(&self) -> Numbers<'_> {
+        let (random, selection) = (self.random.as_ref(), &self.selection);
+        Numbers { scenarios: self.fixed(), random, selection }
+    }
+
     /// The case with that number, if it is wanted.
     fn case(&self, number: u64) -> Option<Case<'_>> {
-        if !self.shard.has(number) {
+        if !self.shard.has(number) || !self.numbers().wants(number) {
             return None;
         }
         let scenarios = self.scenarios.len() as u64;
@@ -129,21 +226,14 @@ impl Plan {
         if number < self.fixed() {
             return scenario(number - scenarios).map(Case::FailEach);
         }
-        let random = self.random.as_ref()?;
         let index = number - self.fixed();
-        let case = RandomCase {
-            index,
-            seed: random.seed.case(index),
-            ops: random.ops,
-            profile: random.profile.clone(),
-        };
-        self.selection.selects(&case.name(), &[]).then_some(Case::Random(case))
+        self.random.as_ref().map(|random| Case::Random(random.case(index)))
     }
 
     /// How many cases will run, if that is known: for the progress bar.
     #[must_use]
     pub fn size(&self) -> Option<u64> {
-        let end = self.end()?;
+        let end = self.numbers().end()?;
         if self.selection.is_everything() {
             let (part, of) = (self.shard.part, self.shard.of);
             return Some(end / of + u64::from(end % of >= part));
@@ -170,16 +260,27 @@ impl<'a> Cursor<'a> {
     }
 }
 
+/// A case whose turn it is.
+#[derive(Clone, Debug)]
+pub struct Turn<'a> {
+    /// How many turns came before.
+    pub order: u64,
+    /// Where its result belongs.
+    pub place: Place,
+    /// The case.
+    pub case: Case<'a>,
+}
+
 impl<'a> Iterator for Cursor<'a> {
-    /// A case's place in the order, the case, and on which backend.
-    type Item = (u64, Case<'a>, usize);
+    type Item = Turn<'a>;
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if self.plan.end().is_some_and(|end| self.number >= end) || self.backends == 0 {
+            if self.plan.numbers().end().is_some_and(|end| self.number >= end) || self.backends == 0
+            {
                 return None;
             }
-            let backend = self.backend;
+            let place = Place { case: self.number, on: self.backend };
             let Some(case) = self.plan.case(self.number) else {
                 self.number += 1;
                 continue;
@@ -190,7 +291,7 @@ impl<'a> Iterator for Cursor<'a> {
                 self.number += 1;
             }
             self.order += 1;
-            return Some((self.order - 1, case, backend));
+            return Some(Turn { order: self.order - 1, place, case });
         }
     }
 }
@@ -200,16 +301,14 @@ mod tests {
     use super::*;
 
     fn plan(cases: u64, shard: Shard) -> Plan {
-        let random =
-            RandomPlan { seed: Seed::DEFAULT, cases: Some(cases), ops: 1, profile: "p".into() };
-        let random = Some(random);
+        let random = Some(RandomPlan::new(Seed::DEFAULT, Some(cases), 1, "p"));
         let selection = Selection::default();
         Plan { scenarios: Vec::new(), fail_each: false, random, selection, shard }
     }
 
     fn names(plan: &Plan, backends: usize) -> Vec<String> {
         Cursor::new(plan, backends)
-            .map(|(order, case, backend)| format!("{order} {} {backend}", case.name()))
+            .map(|turn| format!("{} {} {}", turn.order, turn.case.name(), turn.place.on))
             .collect()
     }
 
@@ -240,7 +339,9 @@ mod tests {
         plan.selection = Selection::new(&["random/p/17".to_owned()], &[]).unwrap();
         assert_eq!(plan.size(), Some(1));
         let mut cursor = Cursor::new(&plan, 1);
-        let Some((0, Case::Random(case), 0)) = cursor.next() else { panic!("a random case") };
+        let turn = cursor.next().expect("a case");
+        assert_eq!((turn.order, turn.place), (0, Place { case: 17, on: 0 }));
+        let Case::Random(case) = turn.case else { panic!("a random case") };
         assert_eq!((case.index, case.seed), (17, Seed::DEFAULT.case(17)));
         assert!(cursor.next().is_none());
     }

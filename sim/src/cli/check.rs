@@ -8,6 +8,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use hostmem_interface::scenario::MAX_GROUP;
 
 use super::judge::judge;
 use super::options::{RunOptions, duration};
@@ -39,6 +40,21 @@ pub struct Check {
     /// The workload of the random cases [default: the first of `hostmem list profiles`]
     #[arg(long, value_name = "PROFILE", help_heading = "What to run")]
     profile: Option<String>,
+    /// How many threads the steps of a random case are spread over, up to 6; with more than
+    /// one their calls overlap, and some order of them must be lawful. Such a run has no digest
+    #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What to run",
+          value_parser = clap::value_parser!(u32).range(1..=MAX_GROUP as i64))]
+    threads: u32,
+    /// Pin what the random cases draw, as `name=number,…`; --verbose tells what each drew, and
+    /// the rest is drawn as ever
+    #[arg(
+        long,
+        value_name = "DRAWN",
+        default_value = "",
+        hide_default_value = true,
+        help_heading = "What to run"
+    )]
+    swarm: String,
     #[command(flatten)]
     run: RunOptions,
 }
@@ -63,11 +79,12 @@ impl Check {
             Some(name) => Some(named(name, profiles)?),
         };
         let cases = self.cases.or(if self.time.is_some() { None } else { Some(CASES) });
-        Ok(profile.map(|profile| RandomPlan {
-            seed: self.seed,
-            cases,
-            ops: self.ops,
-            profile: profile.name.to_owned(),
+        let Some(profile) = profile else { return Ok(None) };
+        profile.usual(&self.swarm).map_err(|why| Error::Usage(format!("--swarm: {why}")))?;
+        Ok(Some(RandomPlan {
+            threads: self.threads,
+            swarm: self.swarm.clone(),
+            ..RandomPlan::new(self.seed, cases, self.ops, profile.name)
         }))
     }
 }

@@ -5,6 +5,7 @@
 //!
 //! Deliberately not here: which cases there are.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -14,16 +15,18 @@ use super::options::RunOptions;
 use super::{COMMIT, Context, Error};
 use crate::backend::{self, Named};
 use crate::campaign::failure::{self, Recipe};
-use crate::campaign::plan::{Plan, Shard};
+use crate::campaign::plan::{Place, Plan, Shard};
 use crate::campaign::stop::Stop;
-use crate::campaign::{self, Manner, Outcome};
+use crate::campaign::{self, Done, Manner, Outcome};
 use crate::engine::Settings;
 use crate::files::Atomic;
-use crate::output::{Output, complain};
+use crate::output::{Output, complain, remark};
 use crate::parts::Parts;
 use crate::progress::Progress;
 use crate::report::human::{self, Detail, printable};
-use crate::report::{CaseResult, ExitStatus, Format, Header, Report, json};
+use crate::report::{CaseResult, End, ExitStatus, Format, Header, Report, json};
+use crate::results::file::ResultsFile;
+use crate::results::{self, Campaign, Entry};
 
 /// Runs `plan` and tells of it.
 ///
@@ -46,8 +49,11 @@ pub fn judge(
     // Before the run: a file that cannot be written is not found out about after it.
     let file = options.output.as_deref().map(Atomic::new).transpose()?;
     let shown = if file.is_some() { Format::Human } else { options.format };
-    let header = header(plan, options, time, &backends);
-    let mut teller = Teller { shown, options, trouble: None };
+    let campaign = campaign_of(plan, options, &backends);
+    let header = campaign.header(time.map(|time| format!("{time:?}")));
+    let threaded = campaign.is_threaded();
+    let (kept, earlier) = open_results(plan, options, campaign)?;
+    let mut teller = Teller { shown, options, kept, trouble: None, unkept: None };
     teller.header(&header, &mut context.out)?;
 
     // It lives as long as the handler of Ctrl-C, which has no end.
@@ -58,22 +64,32 @@ pub fn judge(
         fail_fast: options.fail_fast,
         strict: options.strict,
         stop,
-        settings: Settings { trace: options.trace, coverage: options.coverage },
+        settings: Settings {
+            trace: options.trace,
+            coverage: options.coverage || teller.kept.is_some(),
+        },
         recipe: Recipe {
             program: context.program.clone(),
             seed: header.seed.clone().unwrap_or_default(),
             folder: failure::folder(),
         },
+        earlier,
     };
     let each = backends.len() as u64;
     let mut progress = Progress::new(plan.size().map(|cases| cases.saturating_mul(each)));
     let (engine, out) = (context.parts.engine, &mut context.out);
-    let outcome = campaign::run(plan, &backends, engine, &manner, &mut |result, trace| {
-        progress.beside(|| teller.case(result, trace, stop, out));
-        progress.case(result);
+    let mut outcome = campaign::run(plan, &backends, engine, &manner, &mut |done| {
+        progress.beside(|| teller.case(done, stop, out));
+        if let Some(result) = &done.entry.result {
+            progress.case(result);
+        }
     });
     progress.finish();
-    teller.report(&report(header, outcome, options), file, &mut context.out)
+    if let Some(why) = teller.finish_results() {
+        outcome.end = End::Unkept(why);
+    }
+    let report = report(header, outcome, options);
+    teller.report(&Report { threaded, ..report }, file, &mut context.out)
 }
 
 fn report(header: Header, outcome: Outcome, options: &RunOptions) -> Report {
@@ -85,7 +101,27 @@ fn report(header: Header, outcome: Outcome, options: &RunOptions) -> Report {
         strict: options.strict,
         require: options.require.clone(),
         unreadable: outcome.unreadable,
+        threaded: false,
     }
+}
+
+/// The results file, if one was asked for, and what is in it already.
+fn open_results(
+    plan: &Plan,
+    options: &RunOptions,
+    campaign: Campaign,
+) -> Result<(Option<ResultsFile>, BTreeMap<Place, Entry>), Error> {
+    let Some(path) = options.results.as_ref().or(options.resume.as_ref()) else {
+        return Ok((None, BTreeMap::new()));
+    };
+    let campaign = campaign.fingerprinted(plan);
+    if options.results.is_some() {
+        return Ok((Some(ResultsFile::begin(path, &campaign)?), BTreeMap::new()));
+    }
+    let (file, earlier) = ResultsFile::resume(path, &campaign)?;
+    // On standard error: the report is that of an uninterrupted run.
+    remark(&format!("{}: {} results are there already", path.display(), earlier.len()));
+    Ok((Some(file), earlier))
 }
 
 /// A requirement that nothing can miss would never fail, however it is spelt.
@@ -109,41 +145,23 @@ fn check_requirements(
     Ok(())
 }
 
-/// Every option with the value that it came to. The number of jobs is left out: it changes
-/// nothing.
-fn header(plan: &Plan, options: &RunOptions, time: Option<Duration>, backends: &[Named]) -> Header {
-    let mut list: Vec<(String, String)> = Vec::new();
-    let mut add = |name: &str, value: String| list.push((name.to_owned(), value));
-    let specs: Vec<&str> = backends.iter().map(|backend| backend.spec.as_str()).collect();
-    add("backend", specs.join(" "));
-    add("scenarios", plan.scenarios.len().to_string());
-    if let Some(random) = &plan.random {
-        add("profile", random.profile.clone());
-        add("cases", random.cases.map_or("unlimited".to_owned(), |cases| cases.to_string()));
-        add("ops", random.ops.to_string());
-    }
-    if let Some(time) = time {
-        add("time", format!("{time:?}"));
-    }
-    add("shard", plan.shard.to_string());
-    let lists = [("only", &options.only), ("skip", &options.skip), ("require", &options.require)];
-    for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
-        add(name, values.join(" "));
-    }
-    for (name, given) in [
-        ("fail-each", plan.fail_each),
-        ("strict", options.strict),
-        ("fail-fast", options.fail_fast),
-    ] {
-        if given {
-            add(name, "yes".to_owned());
-        }
-    }
-    Header {
-        version: env!("CARGO_PKG_VERSION").to_owned(),
+/// What was asked for. The number of jobs is left out: it changes nothing.
+fn campaign_of(plan: &Plan, options: &RunOptions, backends: &[Named]) -> Campaign {
+    Campaign {
+        results: results::FORMAT.to_owned(),
+        hostmem: env!("CARGO_PKG_VERSION").to_owned(),
         commit: COMMIT.map(str::to_owned),
-        seed: plan.random.as_ref().map(|random| random.seed.to_string()),
-        options: list,
+        backends: backends.iter().map(|backend| backend.spec.clone()).collect(),
+        scenarios: plan.scenarios.len() as u64,
+        scenarios_sha256: String::new(),
+        random: plan.random.clone(),
+        only: options.only.clone(),
+        skip: options.skip.clone(),
+        require: options.require.clone(),
+        fail_each: plan.fail_each,
+        strict: options.strict,
+        fail_fast: options.fail_fast,
+        shards: vec![plan.shard],
     }
 }
 
@@ -151,7 +169,9 @@ fn header(plan: &Plan, options: &RunOptions, time: Option<Duration>, backends: &
 struct Teller<'a> {
     shown: Format,
     options: &'a RunOptions,
+    kept: Option<ResultsFile>,
     trouble: Option<io::Error>,
+    unkept: Option<String>,
 }
 
 impl Teller<'_> {
@@ -165,9 +185,11 @@ impl Teller<'_> {
     }
 
     /// What cannot wait: a trace, and lines that another program reads as they come.
-    fn case(&mut self, result: &CaseResult, trace: &[String], stop: &Stop, out: &mut Output<'_>) {
+    fn case(&mut self, done: &Done, stop: &Stop, out: &mut Output<'_>) {
+        self.keep(done, stop);
+        let Some(result) = done.entry.result.as_deref() else { return };
         let done = match self.shown {
-            Format::Human if !trace.is_empty() => write_trace(result, trace, out),
+            Format::Human if !done.trace.is_empty() => write_trace(result, &done.trace, out),
             Format::Jsonl => json::write_result_line(result, out).and_then(|()| out.flush()),
             _ => Ok(()),
         };
@@ -180,6 +202,24 @@ impl Teller<'_> {
         }
     }
 
+    /// Adds to the results file, before anyone is told: what was told of is kept.
+    fn keep(&mut self, done: &Done, stop: &Stop) {
+        let Some(file) = self.kept.as_mut().filter(|_| !done.earlier && self.unkept.is_none())
+        else {
+            return;
+        };
+        if let Err(error) = file.add(&done.entry) {
+            self.unkept = Some(error.to_string());
+            stop.stop();
+        }
+    }
+
+    /// The end of the results file; why it could not be kept whole, if so.
+    fn finish_results(&mut self) -> Option<String> {
+        let finished = self.kept.take().map_or(Ok(()), ResultsFile::finish);
+        self.unkept.take().or_else(|| finished.err().map(|error| error.to_string()))
+    }
+
     fn report(
         self,
         report: &Report,
@@ -188,6 +228,9 @@ impl Teller<'_> {
     ) -> Result<ExitStatus, Error> {
         for what in &report.unreadable {
             complain(what);
+        }
+        if let End::Unkept(why) = &report.end {
+            complain(why);
         }
         if let Some(file) = file {
             write_file(self.options.format, report, file)?;

@@ -1,7 +1,7 @@
 //! The command line: one file a command, each a thin function over the library.
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
-//! `check` and `replay`; [`check`], [`replay`], [`exhaust`], [`import`], [`list`], [`explain`],
+//! `check` and `replay`; [`check`], [`replay`], [`merge`], [`exhaust`], [`import`], [`list`], [`explain`],
 //! [`schema`] and [`fmt`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
@@ -16,6 +16,7 @@ pub mod fmt;
 pub mod import;
 pub mod judge;
 pub mod list;
+pub mod merge;
 pub mod options;
 pub mod replay;
 pub mod schema;
@@ -36,6 +37,7 @@ use crate::output::{Output, complain};
 use crate::panics;
 use crate::parts::Parts;
 use crate::report::ExitStatus;
+use crate::results::file::ResultsError;
 
 const EXIT_CODES: &str = "\
 Exit codes:
@@ -66,6 +68,7 @@ pub struct Cli {
 enum Command {
     Check(check::Check),
     Replay(replay::Replay),
+    Merge(merge::Merge),
     Exhaust(exhaust::Exhaust),
     Import(import::Import),
     List(list::List),
@@ -90,6 +93,9 @@ pub enum Error {
     /// Output that cannot be written.
     #[error(transparent)]
     Write(#[from] WriteError),
+    /// Results that cannot be kept, gone on with or merged.
+    #[error(transparent)]
+    Results(#[from] ResultsError),
     /// A backend that cannot be had.
     #[error(transparent)]
     Backend(#[from] BackendError),
@@ -162,6 +168,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
     match command {
         Command::Check(command) => command.run(context),
         Command::Replay(command) => command.run(context),
+        Command::Merge(command) => command.run(context),
         Command::Exhaust(command) => command.run(context),
         Command::Import(command) => command.run(context),
         Command::List(command) => command.run(context),

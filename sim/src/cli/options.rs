@@ -51,6 +51,14 @@ pub struct RunOptions {
     /// Fail the run if a case is skipped for lack of this capability or backend
     #[arg(long, value_name = "NAME", help_heading = HOW)]
     pub require: Vec<String>,
+    /// Keep each result in this new file as soon as it is there, one JSON line a case, so that
+    /// a run that is killed can be resumed and parts of one can be merged
+    #[arg(long, value_name = "FILE", conflicts_with = "resume", help_heading = HOW)]
+    pub results: Option<PathBuf>,
+    /// Go on with the results in this file, or begin it if there is none; all other options
+    /// must be those that it was begun with
+    #[arg(long, value_name = "FILE", help_heading = HOW)]
+    pub resume: Option<PathBuf>,
     /// The format of the report
     #[arg(long, value_enum, default_value_t, help_heading = TELL)]
     pub format: Format,

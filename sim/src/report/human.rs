@@ -136,10 +136,16 @@ pub fn write_result(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<
             writeln!(out, " ({})", printable(result.reason.as_deref().unwrap_or("no reason")))?;
         }
     }
-    if result.word == VerdictWord::Skipped || !result.is_finding() {
-        return Ok(());
+    if result.word != VerdictWord::Skipped && result.is_finding() {
+        write_details(result, out)?;
     }
-    write_details(result, out)
+    match &result.drawn {
+        // Why a case was skipped is no matter of what it drew.
+        Some(drawn) if result.word != VerdictWord::Skipped => {
+            writeln!(out, "  {DIM}{:<10}{DIM:#} {}", "drawn", printable(drawn))
+        }
+        _ => Ok(()),
+    }
 }
 
 fn write_details(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()> {
@@ -205,6 +211,8 @@ fn write_closing(report: &Report, summary: &Summary, out: &mut dyn io::Write) ->
         End::FailFast => writeln!(out, "stopped at the first failure")?,
         End::Interrupted => writeln!(out, "interrupted: the counts are of the cases run so far")?,
         End::Internal(what) => writeln!(out, "internal error: {}", printable(what))?,
+        End::Unkept(what) => writeln!(out, "stopped: {}", printable(what))?,
+        End::Partial(what) => writeln!(out, "partial: {}", printable(what))?,
     }
     for name in summary::unmet(report) {
         writeln!(out, "required, but missing: {}", printable(name))?;
@@ -214,6 +222,8 @@ fn write_closing(report: &Report, summary: &Summary, out: &mut dyn io::Write) ->
     }
     if let Some(digest) = report.digest() {
         writeln!(out, "digest {digest}")?;
+    } else if report.threaded {
+        writeln!(out, "no digest: the threads of a case may take turns in another way each time")?;
     }
     if let Some(sweep) = summary.sweep {
         writeln!(out, "{}", sweep_sentence(sweep))?;

@@ -80,6 +80,8 @@ struct Row<'a> {
     finding: Option<Finding<'a>>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
     readings: &'a [String],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    drawn: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -162,6 +164,7 @@ fn row(result: &CaseResult) -> Row<'_> {
         steps: result.steps,
         finding: (result.word != VerdictWord::Agrees).then(|| finding(result)),
         readings: &result.readings,
+        drawn: result.drawn.as_deref(),
         stale: result.stale,
         fail_each: result.sweep,
     }

@@ -56,6 +56,10 @@ pub enum End {
     Interrupted,
     /// hostmem itself failed: in which case, and how.
     Internal(String),
+    /// The results could not be kept, so it made no sense to go on: why.
+    Unkept(String),
+    /// Results are missing of what was put together: which.
+    Partial(String),
 }
 
 impl End {
@@ -68,6 +72,8 @@ impl End {
             Self::FailFast => "fail-fast",
             Self::Interrupted => "interrupted",
             Self::Internal(_) => "internal-error",
+            Self::Unkept(_) => "results-not-kept",
+            Self::Partial(_) => "partial",
         }
     }
 }
@@ -89,6 +95,8 @@ pub struct Report {
     pub require: Vec<String>,
     /// Cases that turned out to be unreadable only when they ran.
     pub unreadable: Vec<String>,
+    /// Whether the cases had threads of their own.
+    pub threaded: bool,
 }
 
 impl Report {
@@ -99,11 +107,11 @@ impl Report {
     }
 
     /// The digest. Only a run whose length its options fix has one: not one that a clock or
-    /// a person ended.
+    /// a person ended; and none whose cases had threads, because two such runs may differ.
     #[must_use]
     pub fn digest(&self) -> Option<String> {
         let fixed = matches!(self.end, End::Complete | End::FailFast);
-        fixed.then(|| digest::of(&self.results))
+        (fixed && !self.threaded).then(|| digest::of(&self.results))
     }
 
     /// The exit status.

@@ -8,11 +8,15 @@ use std::path::PathBuf;
 
 use hostmem_interface::Grain;
 use hostmem_interface::scenario::Level;
+use serde::{Deserialize, Serialize};
+
+use crate::results::words;
 
 use crate::fail_each::plan::Sweep;
 
 /// The five words in which a line of a report may end: there is no sixth anywhere.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
 pub enum VerdictWord {
     /// Every step is what the law permits and the scenario expects.
     Agrees,
@@ -51,7 +55,10 @@ impl fmt::Display for VerdictWord {
 }
 
 /// Where a case comes from.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize,
+)]
+#[serde(rename_all = "lowercase")]
 pub enum Suite {
     /// A shrunk failure of the past that ships with hostmem.
     Regressions,
@@ -100,7 +107,7 @@ impl Suite {
 }
 
 /// What came of one case on one backend.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
     /// The path of the scenario, or the name of the random case.
     pub scenario: String,
@@ -111,39 +118,57 @@ pub struct CaseResult {
     /// The verdict.
     pub word: VerdictWord,
     /// How strong the evidence is: the weaker of the scenario's and the rule's.
+    #[serde(with = "words::level")]
     pub level: Level,
     /// The grain at which errors were compared.
+    #[serde(with = "words::grain")]
     pub grain: Grain,
     /// How many steps were carried out.
     pub steps: usize,
     /// The step that decided the verdict, counted from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub step: Option<usize>,
     /// The rule that decided it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rule: Option<String>,
     /// The call of that step, as a person reads it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub call: Option<String>,
     /// What was permitted and expected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub expected: Option<String>,
     /// What the subject did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub observed: Option<String>,
     /// Why it was skipped, tolerated or broken.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason: Option<String>,
     /// The capability or backend whose absence is the reason.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub missing: Option<String>,
     /// Rules of which the subject took one of several permitted readings.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub readings: Vec<String>,
+    /// Of a random case: what it drew.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drawn: Option<String>,
     /// The command that does it again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
     /// The scenario file that was written for it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
     /// The case's own expectation is not what the law permits.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_check: bool,
     /// A known difference is listed that no longer differs.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
     /// How much a sweep of refusals came to.
     pub sweep: Option<Sweep>,
     /// What the digest takes in of the case: its seed, and per step verdict, rule and
     /// normalised outcome, hashed.
+    #[serde(with = "words::record")]
     pub record: [u8; 32],
 }
 
@@ -167,6 +192,7 @@ impl CaseResult {
             reason: None,
             missing: None,
             readings: Vec::new(),
+            drawn: None,
             replay: None,
             file: None,
             self_check: false,

@@ -166,6 +166,7 @@ pub(super) fn status(report: &Report) -> ExitStatus {
         End::Complete | End::Time | End::FailFast => ExitStatus::Success,
         End::Interrupted => ExitStatus::Interrupted,
         End::Internal(_) => ExitStatus::Internal,
+        End::Unkept(_) | End::Partial(_) => ExitStatus::Usage,
     };
     if !report.unreadable.is_empty() {
         status = status.worse(ExitStatus::Usage);

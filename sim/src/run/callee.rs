@@ -2,6 +2,8 @@
 //! model, when a file's expectations are held against the law before any subject runs.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, Scope};
 
@@ -85,7 +87,27 @@ impl Callee for Owned {
     }
 }
 
-type Job<'a> = (Call, Sender<Reply>, &'a dyn Subject);
+type Job<'a> = (Call, Sender<Reply>, &'a dyn Subject, Option<Arc<Gate>>);
+
+/// Where the threads of a group wait for each other, so that their calls begin at one time:
+/// waking a thread takes longer than most calls do.
+#[derive(Debug)]
+struct Gate {
+    missing: AtomicUsize,
+}
+
+impl Gate {
+    fn arrive(&self) {
+        self.missing.fetch_sub(1, Ordering::AcqRel);
+    }
+
+    fn wait(&self) {
+        while self.missing.load(Ordering::Acquire) > 0 {
+            // There may be fewer processors than threads.
+            thread::yield_now();
+        }
+    }
+}
 
 /// A subject, with a thread of its own for every thread that a scenario names but 0.
 pub struct Threads<'scope, 'env> {
@@ -106,11 +128,20 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         Self { subject, scope, workers: BTreeMap::new() }
     }
 
-    fn send(&mut self, thread: u32, call: &Call) -> std::sync::mpsc::Receiver<Reply> {
+    fn send(
+        &mut self,
+        thread: u32,
+        call: &Call,
+        gate: Option<&Arc<Gate>>,
+    ) -> std::sync::mpsc::Receiver<Reply> {
         let worker = self.workers.entry(thread).or_insert_with(|| {
             let (jobs, inbox) = channel::<Job<'env>>();
             self.scope.spawn(move || {
-                for (call, answer, subject) in inbox {
+                for (call, answer, subject, gate) in inbox {
+                    if let Some(gate) = gate {
+                        gate.arrive();
+                        gate.wait();
+                    }
                     // The case may have ended without waiting for the answer.
                     let _ = answer.send(subject.call(&call));
                 }
@@ -119,7 +150,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         });
         let (answer, reply) = channel();
         // A worker that is gone drops the sender, which reads as a death below.
-        let _ = worker.send((call.clone(), answer, self.subject));
+        let sent = worker.send((call.clone(), answer, self.subject, gate.cloned()));
+        if let (Err(_), Some(gate)) = (sent, gate) {
+            gate.arrive();
+        }
         reply
     }
 }
@@ -129,15 +163,28 @@ impl Callee for Threads<'_, '_> {
         if issued.thread == 0 {
             return self.subject.call(issued.call);
         }
-        received(self.send(issued.thread, issued.call).recv())
+        received(self.send(issued.thread, issued.call, None).recv())
     }
 
     fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
         // Thread 0 is this one; the others start first, so that they really overlap.
         let mut replies: Vec<Option<Reply>> = group.iter().map(|_| None).collect();
         let mut pending = Vec::new();
+        // Two calls on one thread come one after the other: only the first is waited for.
+        let mut threads: Vec<u32> = group.iter().map(|issued| issued.thread).collect();
+        threads.sort_unstable();
+        threads.dedup();
+        let gate = Arc::new(Gate { missing: AtomicUsize::new(threads.len()) });
+        let mut gate_of = |thread| {
+            let first = threads.iter().position(|it| *it == thread);
+            first.map(|at| threads.remove(at)).map(|_| &gate)
+        };
         for (at, issued) in group.iter().enumerate().filter(|(_, issued)| issued.thread != 0) {
-            pending.push((at, self.send(issued.thread, issued.call)));
+            pending.push((at, self.send(issued.thread, issued.call, gate_of(issued.thread))));
+        }
+        if gate_of(0).is_some() {
+            gate.arrive();
+            gate.wait();
         }
         for (at, issued) in group.iter().enumerate().filter(|(_, issued)| issued.thread == 0) {
             replies[at] = Some(self.subject.call(issued.call));

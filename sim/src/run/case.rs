@@ -8,16 +8,18 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Level, Name, Place, Step, SymbolicCall};
 use hostmem_interface::{
-    Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description, Hresult,
-    MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
+    AccessKind, Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description,
+    Hresult, MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
 };
 use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, RuleId, State};
 
+use crate::intent::realise::RET;
 use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
+use crate::run::possible::{Heard, follows, same};
 use crate::view::{Binding, View};
 use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 
@@ -74,6 +76,13 @@ pub struct Answered {
     pub notified: Vec<MemoryAvailable>,
 }
 
+impl Answered {
+    /// An answer of the harness's own.
+    pub(super) const fn by_harness(outcome: Outcome) -> Self {
+        Self { rule: None, outcome, notified: Vec::new() }
+    }
+}
+
 /// One line of a trace: step, rule, outcome.
 pub type Observer<'a> = &'a mut dyn FnMut(&Step, &Answered);
 
@@ -81,6 +90,8 @@ pub type Observer<'a> = &'a mut dyn FnMut(&Step, &Answered);
 pub struct Case<'a> {
     pub(super) callee: Box<dyn Callee + 'a>,
     pub(super) judge: Judge,
+    /// Other states that the subject may be in, since steps overlapped in time.
+    pub(super) others: Vec<Judge>,
     pub(super) subject: Description,
     pub(super) bound: Vec<Option<Binding>>,
     shown: Vec<Binding>,
@@ -117,6 +128,7 @@ impl<'a> Case<'a> {
         Self {
             callee: Box::new(callee),
             judge: Judge::new(state, subject),
+            others: Vec::new(),
             subject: subject.clone(),
             bound: Vec::new(),
             shown: Vec::new(),
@@ -152,7 +164,7 @@ impl<'a> Case<'a> {
     /// fault and its faults are not reported.
     pub(crate) fn is_beyond(&self, step: &Step, needs: Capabilities) -> bool {
         let have = self.subject.capabilities;
-        if needs.missing_from(have).is_some() {
+        if needs.missing_from(have).is_some() || !self.can_be_asked(step) {
             return true;
         }
         if have.has(Capability::Faults) || !needs.has(Capability::Contents) {
@@ -164,6 +176,45 @@ impl<'a> Case<'a> {
         verdict
             .readings()
             .any(|reading| matches!(reading.answer, Answer::Fault(_) | Answer::FaultIn(..)))
+    }
+
+    /// Whether what a step names is there, and code that it runs is known to be a return, or
+    /// known to fault. Steps of other threads may have come between a generator and its step.
+    fn can_be_asked(&self, step: &Step) -> bool {
+        let call = match &step.action {
+            Action::Call(call) => self.resolve(call),
+            Action::Walk { from, to } => {
+                let known =
+                    |place: &Option<Place>| place.is_none_or(|it| self.address(it).is_some());
+                return known(from) && known(to);
+            }
+            Action::Hole { .. } | Action::FailNext { .. } => return true,
+        };
+        match call {
+            ControlFlow::Break(_) => false,
+            ControlFlow::Continue(Call::Execute { address }) => self.runs_return(address),
+            ControlFlow::Continue(_) => true,
+        }
+    }
+
+    fn runs_return(&self, at: Address) -> bool {
+        let State { space, contents, heaps, .. } = &self.judge.state;
+        if !self.is_certain() {
+            return false;
+        }
+        if heaps.holding(at).is_some() {
+            return heaps.likeliest(at, 1) == [RET];
+        }
+        let page = space.find(at).map(|found| found.state(found.page_of(at)));
+        let runs = page.is_some_and(|page| page.permits(AccessKind::Execute) && !page.is_guarded());
+        !runs || contents.likeliest(at, 1) == [RET] && !contents.is_uncertain(at, 1)
+    }
+
+    /// Tells the observer of a step.
+    pub(super) fn tell(&mut self, step: &Step, answered: &Answered) {
+        if let Some(observer) = &mut self.observer {
+            observer(step, answered);
+        }
     }
 
     pub(super) const fn is_generated(&self) -> bool {
@@ -194,6 +245,7 @@ impl<'a> Case<'a> {
             Action::Hole { size } => self.hole(step, *size)?,
             Action::Walk { from, to } => self.walk(step, *from, *to)?,
             Action::FailNext { method, count, hresult, critical_at_most } => {
+                self.tell(step, &Answered::by_harness(Outcome::ok()));
                 self.injections.push(Injection {
                     method: method.to_string(),
                     left: *count,
@@ -250,11 +302,7 @@ impl<'a> Case<'a> {
     /// Has a call carried out and judged.
     fn carry_out(&mut self, step: &Step, call: &Call) -> ControlFlow<Ending, Answered> {
         if let Some(refusal) = self.injected(call) {
-            return ControlFlow::Continue(Answered {
-                rule: None,
-                outcome: Outcome::Refused(refusal),
-                notified: Vec::new(),
-            });
+            return ControlFlow::Continue(Answered::by_harness(Outcome::Refused(refusal)));
         }
         let verdict = self.judge.decide(call);
         let grain = self.subject.grain;
@@ -300,6 +348,14 @@ impl<'a> Case<'a> {
         outcome: Outcome,
         notified: Vec<MemoryAvailable>,
     ) -> ControlFlow<Ending, Answered> {
+        let retaken;
+        let heard = Heard { call, outcome: &outcome, notified: &notified };
+        let verdict = if self.keep_lawful_states(&heard) {
+            retaken = self.judge.decide(call);
+            &retaken
+        } else {
+            verdict
+        };
         match self.judge.judge(call, verdict, &outcome, &notified) {
             Judgement::Agrees { rule, reading, also } => {
                 for rule in [Some(rule), also].into_iter().flatten() {
@@ -314,9 +370,53 @@ impl<'a> Case<'a> {
             Judgement::OutOfMemory(_) => {
                 ControlFlow::Break(Ending::Skipped(format!("out of memory at step {}", self.steps)))
             }
-            Judgement::Taken { start, end, otherwise } => self.taken(start, end, otherwise),
+            Judgement::Taken { start, end, otherwise } => {
+                let rule = otherwise.rule;
+                self.taken(start, end, otherwise)?;
+                self.record.step(None, None, &outcome);
+                ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
+            }
             Judgement::Diverges(divergence) => self.diverge(divergence),
         }
+    }
+
+    /// Whether only one state is possible.
+    pub(super) const fn is_certain(&self) -> bool {
+        self.others.is_empty()
+    }
+
+    /// Drops the states in which an answer would not be lawful. Says whether the state that is
+    /// followed first is another one now; it has not followed the answer yet.
+    fn keep_lawful_states(&mut self, heard: &Heard<'_>) -> bool {
+        if self.others.is_empty() {
+            return false;
+        }
+        let retaken = self.take_state(|judge| follows(&mut judge.clone(), heard));
+        self.others.retain_mut(|judge| follows(judge, heard));
+        retaken
+    }
+
+    /// Follows the first state of which that is true, if there is one; says whether it is
+    /// another one than before.
+    pub(super) fn take_state(&mut self, fits: impl Fn(&Judge) -> bool) -> bool {
+        if self.others.is_empty() || fits(&self.judge) {
+            return false;
+        }
+        let Some(at) = self.others.iter().position(fits) else { return false };
+        self.judge = self.others.remove(at);
+        true
+    }
+
+    /// Keeps one of each of the states that nothing tells apart.
+    pub(super) fn forget_equal_states(&mut self) {
+        let mut kept: Vec<Judge> = Vec::new();
+        for judge in std::mem::take(&mut self.others) {
+            let known = std::iter::once(&self.judge).chain(&kept);
+            if !known.into_iter().any(|it| same(&it.state, &judge.state)) {
+                kept.push(judge);
+            }
+        }
+        self.others = kept;
     }
 
     pub(super) fn diverge<T>(&self, divergence: Divergence) -> ControlFlow<Ending, T> {
@@ -330,14 +430,18 @@ impl<'a> Case<'a> {
     }
 
     /// An explicit reservation of memory that the case does not own was refused. The
-    /// subject's own queries must show something there.
-    fn taken<T>(
+    /// subject's own queries must show something there. A case that is made up as it goes
+    /// goes on without the reservation; one from a file is run again elsewhere.
+    fn taken(
         &mut self,
         start: Address,
         end: Address,
         otherwise: Divergence,
-    ) -> ControlFlow<Ending, T> {
+    ) -> ControlFlow<Ending> {
         if self.shows_something(start, end)? {
+            if self.generated {
+                return ControlFlow::Continue(());
+            }
             let what = format!("address taken: {start} to {end}");
             return ControlFlow::Break(Ending::Taken(what));
         }
@@ -351,9 +455,7 @@ impl<'a> Case<'a> {
         call: &Call,
         answered: &Answered,
     ) -> ControlFlow<Ending> {
-        if let Some(observer) = &mut self.observer {
-            observer(step, answered);
-        }
+        self.tell(step, answered);
         self.bind(step, call, &answered.outcome);
         if answered.rule.is_none() {
             self.record.step(None, None, &answered.outcome);
@@ -419,14 +521,14 @@ impl<'a> Case<'a> {
         if self.bound.len() <= at {
             self.bound.resize(at + 1, None);
             self.heaps.resize(at + 1, None);
-            self.shown.resize(at + 1, Binding::Malloc);
+            self.shown.resize(at + 1, Binding::Nothing);
         }
         if let Some(Binding::Range { base, .. }) = binding {
             self.record.bound(name.0, base);
         }
         self.bound[at] = binding;
         self.heaps[at] = heap;
-        self.shown[at] = binding.unwrap_or(Binding::Malloc);
+        self.shown[at] = binding.unwrap_or(Binding::Nothing);
     }
 }
 

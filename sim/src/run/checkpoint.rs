@@ -193,6 +193,7 @@ impl Case<'_> {
             return ControlFlow::Break(Ending::Skipped(why));
         };
         self.ask(&Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE })?;
+        self.tell(step, &Answered::by_harness(outcome));
         if let Some(name) = step.bind {
             self.set(name, Some(Binding::Range { base, size, malloc: None }), None);
         }

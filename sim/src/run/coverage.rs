@@ -35,6 +35,13 @@ impl Coverage {
         }
     }
 
+    /// So many more decisions.
+    pub fn add_counts(&mut self, rule: RuleId, accepted: u64, refused: u64) {
+        let count = &mut self.counts[rule.index()];
+        count.accepted += accepted;
+        count.refused += refused;
+    }
+
     /// The decisions of another run too.
     pub fn merge(&mut self, other: &Self) {
         for (count, more) in self.counts.iter_mut().zip(&other.counts) {

@@ -11,11 +11,11 @@ use hostmem_interface::{Backend, Call, Description, Grain, Machine, OpenError};
 use hostmem_model::State;
 
 use crate::run::callee::{Callee, Owned, with_threads};
-use crate::run::case::{Case, Ending};
+use crate::run::case::{Case, Ending, Observer};
 use crate::run::coverage::Coverage;
 use crate::run::needs::needs;
 use crate::run::scenario::{Outcome, not_opened};
-use crate::view::View;
+use crate::view::{Binding, View};
 
 /// Writes the steps of one intent for the state that it sees and the rules that the case has
 /// reached so far; none ends the case.
@@ -23,6 +23,15 @@ pub type Generator<'a> = &'a mut dyn FnMut(&View<'_>, &Coverage) -> Vec<Step>;
 
 /// After this many intents in a row that the subject cannot do, a case ends.
 const IDLE: usize = 1000;
+
+/// How much a case does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Length {
+    /// About how many steps.
+    pub steps: usize,
+    /// On how many threads.
+    pub threads: u32,
+}
 
 /// A generated case.
 #[derive(Clone, Debug)]
@@ -33,13 +42,15 @@ pub struct Generated {
     pub scenario: Scenario,
 }
 
-/// Runs a generated case of about `steps` steps on a fresh subject of `backend`.
+/// Runs a generated case of about that length on a fresh subject of `backend`; every answer is
+/// told to the observer.
 pub fn run_generated(
     about: &str,
     machine: &Machine,
     backend: &dyn Backend,
-    steps: usize,
+    length: Length,
     generator: Generator<'_>,
+    observe: Observer<'_>,
 ) -> Generated {
     let subject = match backend.open(machine) {
         Ok(subject) => subject,
@@ -47,7 +58,11 @@ pub fn run_generated(
     };
     with_threads(&*subject, |callee| {
         let mut growing = Growing::new(about, machine, callee, subject.description());
-        let flow = growing.grow(steps, generator);
+        growing.case = growing.case.observed_by(observe);
+        let flow = match length.threads {
+            0 | 1 => growing.grow(length.steps, generator),
+            _ => growing.grow_abreast(length, generator),
+        };
         growing.end(flow)
     })
 }
@@ -60,8 +75,8 @@ fn unopened(about: &str, error: OpenError) -> Generated {
 /// A case whose steps are made up as it goes, and the scenario that it has been so far.
 #[derive(Debug)]
 pub struct Growing<'a> {
-    case: Case<'a>,
-    scenario: Scenario,
+    pub(super) case: Case<'a>,
+    pub(super) scenario: Scenario,
     description: Description,
     /// How many intents in a row were beyond the subject.
     idle: usize,
@@ -116,7 +131,7 @@ impl<'a> Growing<'a> {
     /// # Errors
     /// How the case ended, if it did.
     pub fn grow(&mut self, steps: usize, generator: Generator<'_>) -> ControlFlow<Ending> {
-        while self.case.steps < steps && self.idle < IDLE {
+        while self.goes_on(steps) {
             let script = generator(&self.case.view(), &self.case.coverage);
             if script.is_empty() {
                 break;
@@ -133,16 +148,7 @@ impl<'a> Growing<'a> {
     /// How the case ended, if it did.
     pub fn carry_out(&mut self, script: Vec<Step>) -> ControlFlow<Ending> {
         for step in script {
-            let needs = needs(&step);
-            if self.case.is_beyond(&step, needs) {
-                // The subject cannot do it; what was written to follow it means nothing.
-                self.idle += 1;
-                break;
-            }
-            self.idle = 0;
-            self.scenario.needs = self.scenario.needs.iter().chain(needs.iter()).collect();
-            let refused = self.step(step)?;
-            if refused {
+            if !self.carry_out_one(step)? {
                 // The rest of the script was written for what was not made.
                 break;
             }
@@ -150,21 +156,35 @@ impl<'a> Growing<'a> {
         ControlFlow::Continue(())
     }
 
-    /// Carries out one step; whether it was refused what it was to make.
-    fn step(&mut self, step: Step) -> ControlFlow<Ending, bool> {
-        let names = self.case.view().bound.len();
-        self.scenario.steps.push(step);
-        let step = self.scenario.steps.last_mut().expect("just pushed");
-        let flow = self.case.step(step);
-        let bound = self.case.view().bound.len() > names;
-        let refused = step.bind.is_some() && !bound;
-        if bound {
-            self.scenario.names.push(name_of(step));
-        } else {
-            // Replayed from a file, a refusal here would end the case.
-            step.bind = None;
+    /// Whether a case of that length has not come to its end yet.
+    pub(super) const fn goes_on(&self, steps: usize) -> bool {
+        self.case.steps < steps && self.idle < IDLE
+    }
+
+    /// Carries out one step; says whether what a later one may need of it is there.
+    pub(super) fn carry_out_one(&mut self, step: Step) -> ControlFlow<Ending, bool> {
+        if !self.takes(&step) {
+            return ControlFlow::Continue(false);
         }
-        flow.map_continue(|()| refused)
+        let Scenario { steps, names, .. } = &mut self.scenario;
+        steps.push(step);
+        let step = steps.last_mut().expect("just pushed");
+        let flow = self.case.step(step);
+        let made = settle(&self.case, step, names);
+        flow.map_continue(|()| made)
+    }
+
+    /// Whether the subject can do a step, which then counts among what the case needs.
+    pub(super) fn takes(&mut self, step: &Step) -> bool {
+        let needs = needs(step);
+        if self.case.is_beyond(step, needs) {
+            // What was written to follow it means nothing.
+            self.idle += 1;
+            return false;
+        }
+        self.idle = 0;
+        self.scenario.needs = self.scenario.needs.iter().chain(needs.iter()).collect();
+        true
     }
 
     /// The end: a last checkpoint, unless the case has ended already.
@@ -177,6 +197,23 @@ impl<'a> Growing<'a> {
         let outcome = Outcome::of(&self.case, flow, &self.description);
         Generated { outcome, scenario: self.scenario }
     }
+}
+
+/// Names what a step made. Where it was refused its name is taken away: replayed from a file,
+/// a refusal there would end the case. Says whether what it was to make is there.
+pub(super) fn settle(case: &Case<'_>, step: &mut Step, names: &mut Vec<Arc<str>>) -> bool {
+    let Some(Name(number)) = step.bind else { return true };
+    let at = number as usize;
+    if matches!(case.view().bound.get(at), None | Some(Binding::Nothing)) {
+        step.bind = None;
+        return false;
+    }
+    while names.len() <= at {
+        // A number before it may belong to another thread's step that was refused.
+        names.push(format!("none{}", names.len()).into());
+    }
+    names[at] = name_of(step);
+    true
 }
 
 fn name_of(step: &Step) -> Arc<str> {

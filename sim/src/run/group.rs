@@ -1,16 +1,17 @@
 //! Steps that may overlap in time: issued together, and lawful if some order of them is.
 //!
-//! At most six steps form a group, so at most 720 orders are tried, each on a copy of the
-//! judge. The first order in which every outcome is lawful is followed.
+//! At most six steps form a group. The first order in which every outcome is lawful is
+//! followed, beginning with that of the file; where others leave another state, the subject
+//! may be in any of them until an answer tells them apart ([`super::possible`]).
 
 use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Step};
 use hostmem_interface::{Call, MemoryAvailable, Outcome};
-use hostmem_model::{Judge, Judgement};
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending, address_in};
+use crate::run::possible::{Heard, Possible, orders};
 use hostmem_interface::scenario::fits::outcome_fits;
 
 /// One step of a group with what came of it.
@@ -61,7 +62,8 @@ impl Case<'_> {
         }
         let after = self.steps;
         let members = self.issue(rest)?;
-        let order = self.lawful_order(&members, before)?;
+        let mut possible = self.lawful_orders(&members, before)?.into_iter();
+        let order = possible.next().map_or_else(Vec::new, |first| first.order);
         for at in order {
             let Member { step, call, outcome, notified, .. } = &members[at];
             self.steps = before + members[at].number;
@@ -70,7 +72,22 @@ impl Case<'_> {
             self.conclude(step, call, &answered)?;
         }
         self.steps = after;
+        self.others = possible.map(|it| it.judge).collect();
+        self.look_at_differences(&members)?;
         self.checkpoint_if_due()
+    }
+
+    /// Looks where members of a group may have changed something, if that is uncertain, so
+    /// that the subject tells in which state it is.
+    fn look_at_differences(&mut self, members: &[Member<'_>]) -> ControlFlow<Ending> {
+        if self.others.is_empty() {
+            return ControlFlow::Continue(());
+        }
+        for Member { call, .. } in members {
+            self.look_around(call)?;
+        }
+        self.forget_equal_states();
+        ControlFlow::Continue(())
     }
 
     fn issue<'s>(
@@ -105,16 +122,24 @@ impl Case<'_> {
         ControlFlow::Continue(members)
     }
 
-    /// An order in which every outcome is lawful, or the divergence of the order of the file.
-    fn lawful_order(
+    /// The orders in which every outcome is lawful, one for each state that they leave, or
+    /// the divergence of the order of the file.
+    fn lawful_orders(
         &mut self,
         members: &[Member<'_>],
         before: usize,
-    ) -> ControlFlow<Ending, Vec<usize>> {
-        let left: Vec<usize> = (0..members.len()).collect();
-        let mut order = Vec::new();
-        if find(&self.judge, members, &left, &mut order) {
-            return ControlFlow::Continue(order);
+    ) -> ControlFlow<Ending, Vec<Possible>> {
+        let heard: Vec<Heard<'_>> = members.iter().map(Member::heard).collect();
+        self.take_state(|judge| !orders(judge, &heard).is_empty());
+        let mut found = orders(&self.judge, &heard);
+        if !found.is_empty() {
+            let others = std::mem::take(&mut self.others);
+            for possible in others.iter().flat_map(|judge| orders(judge, &heard)) {
+                if !found.iter().any(|it| possible.is_same_as(it)) {
+                    found.push(possible);
+                }
+            }
+            return ControlFlow::Continue(found);
         }
         // No order: tell of the first step that the file's own order does not permit.
         for Member { number, call, outcome, notified, .. } in members {
@@ -126,26 +151,8 @@ impl Case<'_> {
     }
 }
 
-/// Tries every order of `left`, depth first.
-fn find(judge: &Judge, members: &[Member<'_>], left: &[usize], order: &mut Vec<usize>) -> bool {
-    if left.is_empty() {
-        return true;
+impl Member<'_> {
+    fn heard(&self) -> Heard<'_> {
+        Heard { call: &self.call, outcome: &self.outcome, notified: &self.notified }
     }
-    for (at, &next) in left.iter().enumerate() {
-        let Member { call, outcome, notified, .. } = &members[next];
-        let mut trial = judge.clone();
-        let verdict = trial.decide(call);
-        let judgement = trial.judge(call, &verdict, outcome, notified);
-        if !matches!(judgement, Judgement::Agrees { .. } | Judgement::OutOfMemory(_)) {
-            continue;
-        }
-        let mut rest = left.to_vec();
-        rest.remove(at);
-        order.push(next);
-        if find(&trial, members, &rest, order) {
-            return true;
-        }
-        order.pop();
-    }
-    false
 }

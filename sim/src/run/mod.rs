@@ -5,10 +5,11 @@
 //! * [`callee`]: who is called: a subject on its threads, or the model itself when a file is
 //!   held against the law;
 //! * [`case`]: the state of a running case, and what one step does;
-//! * [`group`]: steps that overlap in time;
+//! * [`group`], [`possible`]: steps that overlap in time, and the states that they may leave;
 //! * [`checkpoint`]: what is looked at beyond the answers: queries and contents;
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
-//! * [`generated`]: a case that a generator makes up as it goes;
+//! * [`generated`], [`overlap`]: a case that a generator makes up as it goes, on one thread or
+//!   on several;
 //! * [`needs`]: which capabilities a step asks for;
 //! * [`coverage`]: which rule decided how often;
 //! * [`digest`]: the record of a case that is equal on every machine.
@@ -23,9 +24,11 @@ pub mod digest;
 pub mod generated;
 pub mod group;
 pub mod needs;
+pub mod overlap;
+pub mod possible;
 pub mod scenario;
 
 pub use case::{Case, Ending, Finding};
 pub use coverage::Coverage;
-pub use generated::{Generated, Growing, run_generated};
+pub use generated::{Generated, Growing, Length, run_generated};
 pub use scenario::{Outcome, run_scenario};

@@ -3,16 +3,18 @@
 //! All chance of a case comes from its seed: what the swarm draws, then every intent. So the
 //! seed, the profile and the number of operations are the case.
 
-use hostmem_interface::scenario::Scenario;
+use hostmem_interface::scenario::{Scenario, Step};
 use hostmem_interface::{Backend, Machine};
 use hostmem_model::RuleId;
 
 use crate::engine::{Ran, RandomCase, Settings, Unreadable};
 use crate::random::Draw;
 use crate::reduce::{Reduced, reduce};
-use crate::run::{Coverage, Ending, Generated, Outcome, run_generated, run_scenario};
-use crate::runner::result;
+use crate::run::case::Answered;
+use crate::run::{Coverage, Ending, Generated, Length, Outcome, run_generated, run_scenario};
+use crate::runner::{result, trace_line};
 use crate::steering::Steering;
+use crate::view::View;
 use crate::workload::profile;
 
 /// In a steered profile, one intent in so many goes toward a rule not yet reached.
@@ -24,12 +26,14 @@ pub(super) fn run(
     backend: &dyn Backend,
     settings: Settings,
 ) -> Result<Ran, Unreadable> {
-    let Generated { outcome, scenario } = generate(case, backend)?;
+    let Made { generated: Generated { outcome, scenario }, drawn, trace } =
+        generate(case, backend, settings.trace)?;
     let coverage = if settings.coverage { outcome.coverage.clone() } else { Coverage::default() };
     let name = case.name();
     let Some(failure) = Failure::of(&outcome) else {
-        let result = result(&name, &scenario, backend, &outcome)?;
-        return Ok(Ran { coverage, ..Ran::from(result) });
+        let mut result = result(&name, &scenario, backend, &outcome)?;
+        result.drawn = Some(drawn);
+        return Ok(Ran { coverage, trace, ..Ran::from(result) });
     };
     let reduced = shrink(scenario, outcome.steps, failure, backend);
     let shrunk = run_scenario(&reduced.scenario, "", backend, &mut |_, _| {});
@@ -37,24 +41,62 @@ pub(super) fn run(
     let mut result = result(&name, &reduced.scenario, backend, told)?;
     // The digest is of the case as it was generated.
     result.record = outcome.record;
-    Ok(Ran { coverage, failing: Some(described(case, &reduced)), ..Ran::from(result) })
+    result.drawn = Some(drawn);
+    let failing = Some(described(case, &reduced));
+    Ok(Ran { coverage, trace, failing, ..Ran::from(result) })
 }
 
-fn generate(case: &RandomCase, backend: &dyn Backend) -> Result<Generated, Unreadable> {
+/// A case that was made up.
+struct Made {
+    generated: Generated,
+    /// What it drew.
+    drawn: String,
+    /// A line for each step, if that was asked for.
+    trace: Vec<String>,
+}
+
+fn generate(case: &RandomCase, backend: &dyn Backend, traced: bool) -> Result<Made, Unreadable> {
     let Some(profile) = profile(&case.profile) else {
         return Err(Unreadable(format!("there is no profile `{}`", case.profile)));
     };
     let mut draw = Draw::from_seed(case.seed.0);
-    let swarm = profile.swarm(&mut draw);
+    let mut swarm = profile.swarm(&mut draw);
+    swarm.pin(&case.swarm).map_err(Unreadable)?;
     let mut workload = profile.start_with(&swarm, &mut draw);
     let mut steering = profile.steered.then(|| Steering::new(STEERED_ONE_IN));
     let machine = Machine::WINDOWS_X64;
-    let about = format!("random case {} of the profile {}: {swarm}", case.index, case.profile);
-    Ok(run_generated(&about, &machine, backend, case.ops, &mut |view, coverage| {
+    let length = Length { steps: case.ops, threads: case.threads };
+    let drawn = swarm.to_string();
+    let about = format!("random case {} of the profile {}: {drawn}", case.index, case.profile);
+    let mut answers = Vec::new();
+    let mut observe = |step: &Step, answered: &Answered| {
+        if traced {
+            answers.push((step.clone(), answered.clone()));
+        }
+    };
+    let mut generator = |view: &View<'_>, coverage: &Coverage| {
         let reached = |rule| coverage.reached(rule);
         let steered = steering.as_mut().and_then(|it| it.next(&reached, &mut draw, view));
         steered.unwrap_or_else(|| workload.next(&mut draw, view))
-    }))
+    };
+    let generated = run_generated(&about, &machine, backend, length, &mut generator, &mut observe);
+    let trace = told(&generated.scenario, &drawn, answers);
+    Ok(Made { generated, drawn, trace })
+}
+
+/// A trace: what was drawn, then every step. Names are known only when the case is over.
+fn told(scenario: &Scenario, drawn: &str, answers: Vec<(Step, Answered)>) -> Vec<String> {
+    if answers.is_empty() {
+        return Vec::new();
+    }
+    let numbered = answers.into_iter().zip(1..);
+    let lines = numbered.map(|((mut step, answered), number)| {
+        if !answered.outcome.is_done() {
+            step.bind = None;
+        }
+        trace_line(scenario, number, &step, &answered)
+    });
+    std::iter::once(format!("{:>6}  {drawn}", "drawn")).chain(lines).collect()
 }
 
 /// What a failure is, for the purpose of shrinking it.

@@ -31,6 +31,26 @@ pub const KNOBS: &[Knob] = &[
     Knob::quantity("run", 1, 32),
 ];
 
+/// The profiles that it is made of.
+pub const PARTS: &[&str] = &[
+    "startup",
+    "gc-seg-wks",
+    "gc-seg-svr",
+    "gc-loh",
+    "gc-regions",
+    "gc-tables",
+    "handles",
+    "loader",
+    "jit",
+    "jit-arena",
+    "remoting",
+    "images",
+    "threads",
+    "unload",
+    "memload",
+    "malloc",
+];
+
 /// Parts and whose turn it is.
 struct Mixture {
     start: Box<dyn Workload>,
@@ -42,10 +62,10 @@ struct Mixture {
     left: u64,
 }
 
-/// The workload of a swarm. Each part draws its own swarm.
+/// The workload of a swarm.
 pub(super) fn build(swarm: &Swarm, draw: &mut Draw) -> Box<dyn Workload> {
     Box::new(Mixture {
-        start: super::startup::build(&Swarm::draw(super::startup::KNOBS, draw), draw),
+        start: super::started("startup", swarm, draw),
         starting: u64::from(swarm.get("start")),
         parts: parts(swarm, draw),
         run: u64::from(swarm.get("run")),
@@ -54,10 +74,13 @@ pub(super) fn build(swarm: &Swarm, draw: &mut Draw) -> Box<dyn Workload> {
     })
 }
 
-/// The profiles that a swarm names, with their weights.
+/// The parts of a swarm that have a weight, with their weights; all alike if it is 0 for all.
 pub(super) fn parts(swarm: &Swarm, draw: &mut Draw) -> Vec<(u32, Box<dyn Workload>)> {
-    let alive = swarm.iter().filter(|(_, weight)| *weight > 0);
-    alive.filter_map(|(name, weight)| Some((weight, profile(name)?.start(draw)))).collect()
+    let weighed = || swarm.parts().map(|(name, part)| (swarm.get(name), name, part));
+    let none = weighed().all(|(weight, ..)| weight == 0);
+    let alive = weighed().filter(|(weight, ..)| none || *weight > 0);
+    let start = |(weight, name, part)| Some((weight, profile(name)?.start_with(part, draw)));
+    alive.filter_map(start).collect()
 }
 
 /// One of them, by weight.

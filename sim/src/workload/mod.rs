@@ -55,16 +55,41 @@ pub struct Profile {
     pub about: &'static str,
     /// What each case draws.
     pub knobs: &'static [Knob],
+    /// The profiles that it is made of, which draw for themselves.
+    pub parts: &'static [&'static str],
     /// Whether a case may be steered away from what a runtime would do, to reach rules.
     pub steered: bool,
     build: Build,
 }
 
 impl Profile {
+    const fn made_of(self, parts: &'static [&'static str]) -> Self {
+        Self { parts, ..self }
+    }
+
     /// Draws what a case does.
     #[must_use]
     pub fn swarm(&self, draw: &mut Draw) -> Swarm {
-        Swarm::draw(self.knobs, draw)
+        self.filled(Swarm::draw(self.knobs, draw), &mut |part| part.swarm(draw))
+    }
+
+    /// What a case does if nothing is drawn, but for the numbers that a text pins.
+    ///
+    /// # Errors
+    /// What is wrong with the text, with what would have been right.
+    pub fn usual(&self, pinned: &str) -> Result<Swarm, String> {
+        let mut swarm = self.all_usual();
+        swarm.pin(pinned)?;
+        Ok(swarm)
+    }
+
+    fn all_usual(&self) -> Swarm {
+        self.filled(Swarm::usual(self.knobs), &mut Self::all_usual)
+    }
+
+    fn filled(&self, own: Swarm, fill: &mut dyn FnMut(&Self) -> Swarm) -> Swarm {
+        let parts = self.parts.iter().filter_map(|name| profile(name));
+        parts.fold(own, |swarm, part| swarm.with_part(part.name, fill(part)))
     }
 
     /// Starts a case that does what was drawn.
@@ -87,6 +112,15 @@ pub fn profile(name: &str) -> Option<&'static Profile> {
     PROFILES.iter().find(|profile| profile.name == name)
 }
 
+/// Starts the part of a profile that is always there.
+fn started(part: &str, swarm: &Swarm, draw: &mut Draw) -> Box<dyn Workload> {
+    let profile = profile(part).expect("a profile names its parts");
+    match swarm.part(part) {
+        Some(part) => profile.start_with(part, draw),
+        None => profile.start(draw),
+    }
+}
+
 type Build = fn(&Swarm, &mut Draw) -> Box<dyn Workload>;
 
 /// A part of the CLR: never steered.
@@ -96,7 +130,7 @@ const fn part(
     knobs: &'static [Knob],
     build: Build,
 ) -> Profile {
-    Profile { name, about, knobs, steered: false, build }
+    Profile { name, about, knobs, parts: &[], steered: false, build }
 }
 
 /// Every profile, the widest of the CLR first, its parts, and those that are no CLR at all.
@@ -106,13 +140,15 @@ pub const PROFILES: &[Profile] = &[
         "A process of the CLR: start-up, then collector, loader, code and heaps side by side.",
         mixture::KNOBS,
         mixture::build,
-    ),
+    )
+    .made_of(mixture::PARTS),
     part(
         "startup",
         "The start of a process in order, all at level 2; then an application that loads.",
         startup::KNOBS,
         startup::build,
-    ),
+    )
+    .made_of(startup::PARTS),
     part(
         "gc-seg-wks",
         "Workstation collector: 384 MiB at first, growth by 64 KiB, one decommit a collection.",
@@ -202,7 +238,8 @@ pub const PROFILES: &[Profile] = &[
         "Refusals at every critical level while the collector and the loader go on.",
         oom::KNOBS,
         oom::build,
-    ),
+    )
+    .made_of(oom::PARTS),
     part(
         "malloc",
         "Small allocations of the runtime through IHostMalloc, and Free of a null pointer.",
@@ -213,6 +250,7 @@ pub const PROFILES: &[Profile] = &[
         name: "wide",
         about: "Every call there is, well formed for the most part, rare ones as likely as others.",
         knobs: random::WIDE,
+        parts: &[],
         steered: true,
         build: random::build,
     },
@@ -220,6 +258,7 @@ pub const PROFILES: &[Profile] = &[
         name: "hostile",
         about: "What no runtime passes: boundaries, overflow, malformed flags, several at once.",
         knobs: random::HOSTILE,
+        parts: &[],
         steered: true,
         build: random::build,
     },

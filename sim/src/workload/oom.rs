@@ -23,6 +23,9 @@ pub const KNOBS: &[Knob] = &[
     Knob::quantity("one-in", 4, 64),
 ];
 
+/// The profiles that go on meanwhile.
+pub const PARTS: &[&str] = &["gc-seg-wks", "gc-loh", "loader", "jit-arena"];
+
 /// The ladder: up to which level, how many calls.
 const LADDER: [(CriticalLevel, u64); 4] = [
     (CriticalLevel::TASK, 1),

@@ -23,6 +23,9 @@ pub const KNOBS: &[Knob] = &[
     Knob::quantity("heaps", 1, 3),
 ];
 
+/// The application.
+pub const PARTS: &[&str] = &["loader"];
+
 const RESERVE: AllocationType = AllocationType::RESERVE;
 const RW: Protection = Protection::READWRITE;
 const RX: Protection = Protection::EXECUTE_READ;
@@ -52,7 +55,7 @@ pub(super) fn build(swarm: &Swarm, draw: &mut Draw) -> Box<dyn Workload> {
         heaps: swarm.get("heaps"),
         image: None,
         probe: None,
-        application: super::loader::build(&Swarm::draw(super::loader::LOADER, draw), draw),
+        application: super::started("loader", swarm, draw),
     })
 }
 

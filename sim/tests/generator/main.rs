@@ -51,7 +51,7 @@ fn the_same_swarm_given_by_hand_writes_the_same_steps() {
     for profile in PROFILES {
         let mut draw = Draw::from_number(3);
         let swarm = profile.swarm(&mut draw);
-        let again = Swarm::parse(profile.knobs, &swarm.to_string()).expect("its own text");
+        let again = profile.usual(&swarm.to_string()).expect("its own text");
         let run = |swarm: &Swarm, mut draw: Draw| {
             let mut workload = profile.start_with(swarm, &mut draw);
             let mut case = Case::new(Machine::WINDOWS_X64);

@@ -1,0 +1,203 @@
+//! The states that a subject may be in after steps that overlapped in time.
+//!
+//! Any lawful order of the steps may be the one that happened, and orders may leave different
+//! states that no answer has told apart yet. All of them are followed until one is left: each
+//! later answer must be lawful in at least one, and those in which it is not are dropped.
+//!
+//! Orders that differ only by steps that do not touch each other leave equal states, and one of
+//! them is enough: of two neighbours that touch nothing in common, the earlier in the file
+//! comes first. At most six steps overlap, so there are at most 720 orders.
+//!
+//! Deliberately not here: who carries the steps out ([`super::group`]).
+
+use hostmem_interface::{
+    Address, Call, MemoryAvailable, MemoryBasicInformation, Outcome, Value, WatchFlags,
+};
+use hostmem_model::{Judge, Judgement, State};
+
+/// A step that overlapped others, with what came of it.
+#[derive(Debug)]
+pub struct Heard<'a> {
+    /// The call.
+    pub call: &'a Call,
+    /// Its outcome.
+    pub outcome: &'a Outcome,
+    /// The notifications delivered during the call.
+    pub notified: &'a [MemoryAvailable],
+}
+
+/// A lawful order and the state that it leaves.
+#[derive(Debug)]
+pub struct Possible {
+    /// Indices of the steps.
+    pub order: Vec<usize>,
+    /// A judge that has followed them in this order.
+    pub judge: Judge,
+}
+
+impl Possible {
+    /// Whether both leave the same state.
+    #[must_use]
+    pub fn is_same_as(&self, other: &Self) -> bool {
+        same(&self.judge.state, &other.judge.state)
+    }
+}
+
+/// Every state that a lawful order of the steps leaves, each once, with one such order. The
+/// first is that of the order of the file, if it is lawful.
+#[must_use]
+pub fn orders(judge: &Judge, steps: &[Heard<'_>]) -> Vec<Possible> {
+    let footprints: Vec<Footprint> = steps.iter().map(|step| Footprint::of(step, judge)).collect();
+    let mut search = Search { steps, footprints, found: Vec::new() };
+    search.go_on(judge, &mut Vec::new());
+    search.found
+}
+
+struct Search<'a> {
+    steps: &'a [Heard<'a>],
+    footprints: Vec<Footprint>,
+    found: Vec<Possible>,
+}
+
+impl Search<'_> {
+    /// Tries every step that can come next, depth first.
+    fn go_on(&mut self, judge: &Judge, order: &mut Vec<usize>) {
+        if order.len() == self.steps.len() {
+            let new = self.found.iter().all(|it| !same(&it.judge.state, &judge.state));
+            if new {
+                self.found.push(Possible { order: order.clone(), judge: judge.clone() });
+            }
+            return;
+        }
+        for next in 0..self.steps.len() {
+            let done = order.contains(&next);
+            // Then the two the other way round were tried, or will be.
+            let swapped = |last: &usize| {
+                *last > next && !self.footprints[*last].touches(&self.footprints[next])
+            };
+            if done || order.last().is_some_and(swapped) {
+                continue;
+            }
+            let mut trial = judge.clone();
+            if follows(&mut trial, &self.steps[next]) {
+                order.push(next);
+                self.go_on(&trial, order);
+                order.pop();
+            }
+        }
+    }
+}
+
+/// Whether an answer is lawful for a judge, who then follows it.
+pub fn follows(judge: &mut Judge, heard: &Heard<'_>) -> bool {
+    let Heard { call, outcome, notified } = heard;
+    let verdict = judge.decide(call);
+    let judgement = judge.judge(call, &verdict, outcome, notified);
+    // Whether a place that nobody of the case owns is taken does not depend on the order.
+    matches!(
+        judgement,
+        Judgement::Agrees { .. } | Judgement::OutOfMemory(_) | Judgement::Taken { .. }
+    )
+}
+
+/// What a step may depend on or change.
+#[derive(Clone, Copy, Debug)]
+enum Footprint {
+    Nothing,
+    Range { start: u64, end: u64, changes: bool },
+    Everything,
+}
+
+impl Footprint {
+    fn of(step: &Heard<'_>, judge: &Judge) -> Self {
+        let space = &judge.state.space;
+        let machine = *space.machine();
+        let range = |start: u64, size: u64, changes: bool| {
+            // The whole granules around it: what stands beside it there decides too.
+            let mask = machine.granularity - 1;
+            let end = start.saturating_add(size.max(1)).saturating_add(mask) & !mask;
+            Self::Range { start: start & !mask, end, changes }
+        };
+        let done = step.outcome.is_done();
+        match (step.call, step.outcome.value()) {
+            (Call::GetMemoryLoad, _) => Self::Nothing,
+            (Call::VirtualAlloc { size, .. }, Some(Value::Address(base))) => {
+                range(base.0, *size, true)
+            }
+            (Call::VirtualAlloc { address, size, .. }, _) if *address != Address::NULL => {
+                range(address.0, *size, false)
+            }
+            (Call::VirtualFree { address, size, .. }, _) => {
+                let owner = space.find(*address).map_or(0, |it| it.end().0 - address.0);
+                range(address.0, owner.max(*size), done)
+            }
+            (Call::VirtualProtect { address, size, .. }, _) => range(address.0, *size, done),
+            (Call::VirtualQuery { .. }, Some(Value::Region(answer))) => {
+                let MemoryBasicInformation { base_address, region_size, .. } = answer.information;
+                range(base_address.0.saturating_sub(1), region_size.saturating_add(2), false)
+            }
+            (Call::VirtualQuery { .. }, _) => Self::Nothing,
+            (Call::Read { address, size }, _) => range(address.0, *size, !done),
+            (Call::Write { address, data }, _) => range(address.0, data.size(), true),
+            (Call::GetWriteWatch { address, size, flags, .. }, _) => {
+                range(address.0, *size, *flags != WatchFlags(0))
+            }
+            (Call::ResetWriteWatch { address, size }, _) => range(address.0, *size, true),
+            _ => Self::Everything,
+        }
+    }
+
+    const fn touches(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nothing, _) | (_, Self::Nothing) => false,
+            (Self::Everything, _) | (_, Self::Everything) => true,
+            (
+                Self::Range { start, end, changes },
+                Self::Range { start: from, end: to, changes: other },
+            ) => (*changes || *other) && *start < *to && *from < *end,
+        }
+    }
+}
+
+/// Whether nothing that the law knows tells two states apart.
+#[must_use]
+pub fn same(a: &State, b: &State) -> bool {
+    same_space(a, b)
+        && same_contents(a, b)
+        && a.heaps.count() == b.heaps.count()
+        && a.heaps.blocks().eq(b.heaps.blocks())
+        && a.foreign().eq(b.foreign())
+        && a.pressure.load() == b.pressure.load()
+}
+
+fn same_space(a: &State, b: &State) -> bool {
+    let (mut left, mut right) = (a.space.iter(), b.space.iter());
+    loop {
+        let (one, other) = match (left.next(), right.next()) {
+            (None, None) => return true,
+            (Some(one), Some(other)) => (one, other),
+            _ => return false,
+        };
+        let shape = one.base() == other.base()
+            && one.size() == other.size()
+            && one.terms() == other.terms();
+        let pages = one.all_pages();
+        if !shape
+            || !one.runs(pages.clone()).eq(other.runs(pages.clone()))
+            || !one.marked(pages.clone()).eq(other.marked(pages))
+        {
+            return false;
+        }
+    }
+}
+
+fn same_contents(a: &State, b: &State) -> bool {
+    let page = a.machine().page;
+    let (one, other) = (&a.contents, &b.contents);
+    one.written_pages().eq(other.written_pages())
+        && one.written_pages().all(|at| {
+            one.likeliest(at, page) == other.likeliest(at, page)
+                && one.discarded(at, page) == other.discarded(at, page)
+                && one.is_uncertain(at, page) == other.is_uncertain(at, page)
+        })
+}
