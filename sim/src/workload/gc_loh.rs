@@ -25,7 +25,7 @@ pub const KNOBS: &[Knob] = &[
     Knob::weight("reset", 5),
     Knob::weight("collapse", 1),
     Knob::quantity("server", 0, 1),
-    Knob::quantity("largest-kib", 128, 65536),
+    Knob::quantity("largest-kib", 128, 1 << 20),
 ];
 
 /// What counts as large.

@@ -1,6 +1,6 @@
 //! Regions of the newer collector: one reservation for everything, never released; basic
-//! regions of 4 MiB and large ones of 32 MiB, committed a page and then by 64 KiB, kept on
-//! free lists by age, and decommitted at a pace.
+//! regions of 4 MiB, large ones of 32 MiB and huge ones of several times that, committed a
+//! page and then by 64 KiB, kept on free lists by age, and decommitted at a pace.
 //!
 //! dotnet/runtime gc: region_allocator.cpp, region_free_list.cpp, memory.cpp. No host ever
 //! saw this collector; it is here for the modern shape of its calls.
@@ -29,12 +29,23 @@ pub const KNOBS: &[Knob] = &[
 
 const BASIC: u64 = 4 << 20;
 const LARGE: u64 = 8 * BASIC;
-/// A free region goes when it is this old: basic, and large.
-const OLD: [u32; 2] = [20, 5];
+/// A huge region is up to so many large ones.
+const HUGE: u64 = 4;
 /// 160 KiB for each millisecond, and 100 of those between two steps.
 const STEP: u64 = 100 * (160 << 10);
 /// The most regions of a case.
 const MOST: usize = 96;
+
+/// A free region goes when it is so many collections old.
+const fn old_age(size: u64) -> u32 {
+    if size <= BASIC {
+        20
+    } else if size <= LARGE {
+        5
+    } else {
+        2
+    }
+}
 
 /// A region in use or on a free list.
 #[derive(Clone, Copy, Debug)]
@@ -76,7 +87,10 @@ impl Workload for Regions {
             0 => self.allocate(&mut script, draw, all),
             1 => self.collect(&mut script, draw),
             2 => self.decommit_step(&mut script, draw),
-            _ => self.open(&mut script, all, LARGE),
+            _ => {
+                let huge = if draw.chance(1, 4) { draw.between(2, HUGE) } else { 1 };
+                self.open(&mut script, all, huge * LARGE);
+            }
         }
         if script.is_empty() {
             script.query(all.at(draw.below(self.range)));
@@ -94,7 +108,7 @@ impl Regions {
         let (kind, size) = (AllocationType::RESERVE, self.range);
         let all = Held { name: script.reserve(size, kind, Protection::READWRITE), size };
         self.all = Some(all);
-        for _ in 0..self.heaps.min(2) {
+        for _ in 0..self.heaps {
             for size in [LARGE, BASIC, BASIC, BASIC, LARGE] {
                 self.open(script, all, size);
             }
@@ -155,14 +169,12 @@ impl Regions {
         script.level = collection_level(draw);
         for region in &mut self.regions {
             if region.free {
-                region.age += 1 + u32::try_from(draw.below(4)).expect("below 4");
+                region.age += 1;
             } else {
                 region.free = draw.chance(1, 3);
             }
         }
-        let old = |region: &Region| {
-            region.free && region.age >= OLD[usize::from(region.segment.size > BASIC)]
-        };
+        let old = |region: &Region| region.free && region.age >= old_age(region.segment.size);
         let gone: Vec<Region> = self.regions.iter().copied().filter(old).take(8).collect();
         for region in &gone {
             let segment = region.segment;

@@ -39,7 +39,7 @@ pub const SERVER: &[Knob] = &[
     Knob::weight("collect", 4),
     Knob::weight("segment", 1),
     Knob::weight("background", 1),
-    Knob::quantity("heaps", 2, 16),
+    Knob::quantity("heaps", 1, 64),
     Knob::quantity("survival", 1, 90),
     Knob::quantity("burst", 1, 16),
     Knob::quantity("watched", 0, 1),
@@ -136,25 +136,40 @@ impl Workload for Segments {
 }
 
 impl Segments {
-    /// `reserve_initial_memory`: all in one piece; if that was refused, in smaller ones.
+    /// `reserve_initial_memory`: all in one piece; if that was refused, the blocks of small
+    /// objects and those of large ones, or a block. Two pages of each are committed; what else
+    /// happens to large objects is [`super::gc_loh`].
     fn begin(&mut self, script: &mut Script<'_>) {
         script.level = CriticalLevel::PROCESS;
         let Sizes { small, large } = self.sizes;
-        let (all, count) = match self.tried {
-            0 => (self.heaps * (small + large), self.heaps),
-            1 => (self.heaps * small, self.heaps),
-            _ => (small, 1),
+        let (count, pieces): (u64, &[u64]) = match self.tried {
+            0 => (self.heaps, &[self.heaps * (small + large)]),
+            1 => (self.heaps, &[self.heaps * small, self.heaps * large]),
+            _ => (1, &[small]),
         };
         if self.tried > 0 {
             // Perhaps there is no write watch (`GCToOSInterface::SupportsWriteWatch`).
             self.kind = AllocationType::RESERVE;
         }
         self.tried += 1;
-        let held = Held { name: script.reserve(all, self.kind, Protection::READWRITE), size: all };
+        let reserve = |size: &u64| {
+            let size = *size;
+            Held { name: script.reserve(size, self.kind, Protection::READWRITE), size }
+        };
+        let pieces: Vec<Held> = pieces.iter().map(reserve).collect();
         for heap in 0..count {
-            let segment = Segment { offset: heap * small, size: small, ..Segment::whole(held) };
+            let offset = heap * small;
+            let segment = Segment { offset, size: small, ..Segment::whole(pieces[0]) };
             segment.open(script);
             self.segments.push(segment);
+        }
+        let large_at = |heap| match pieces[..] {
+            [all] if all.size > count * small => Some(all.at(count * small + heap * large)),
+            [_, blocks] => Some(blocks.at(heap * large)),
+            _ => None,
+        };
+        for place in (0..count).filter_map(large_at) {
+            script.commit(place, FIRST, Protection::READWRITE);
         }
     }
 

@@ -37,6 +37,8 @@ const MARKS: u64 = 128;
 const HEADER: u64 = 0x168;
 /// Written pages are asked for in batches.
 const BATCH: u64 = 100;
+/// The most slices that a new table takes over.
+const SEGMENTS: u64 = 8;
 /// The heap grows up to this.
 const MOST: u64 = 32 << 30;
 
@@ -106,7 +108,8 @@ impl Tables {
         self.current = Some(Table { held, covered: heap, committed });
     }
 
-    /// `grow_brick_card_tables`: at least twice the span; the old table goes later.
+    /// `grow_brick_card_tables`: at least twice the span; the slices of the mark array that
+    /// segments have are committed again, and the old table goes later.
     fn regrow(&mut self, script: &mut Script<'_>, table: Table) {
         if self.old.len() >= 2 || self.heap >= MOST {
             for old in self.old.drain(..) {
@@ -119,6 +122,14 @@ impl Tables {
         self.old.push(table);
         self.heap *= 2;
         self.make(script);
+        let Some(new) = self.current else { return };
+        for number in 0..SEGMENTS.min(table.segments()) {
+            let (start, size) = table.slice(number);
+            let first = start & !(PAGE - 1);
+            if table.held.committed(script.view(), first, start + size).unwrap_or(0) > 0 {
+                new.mark(script, number);
+            }
+        }
     }
 }
 
@@ -142,27 +153,43 @@ fn write(script: &mut Script<'_>, draw: &mut Draw, table: &Table) {
     }
 }
 
-/// The slice of the mark array for a segment: its first byte and its size.
-fn slice(draw: &mut Draw, table: &Table) -> (u64, u64) {
-    let segment = (256 << 20).min(table.covered);
-    let number = draw.below(table.covered / segment);
-    let start = table.committed + number * segment / MARKS;
-    let size = (segment / MARKS).min(table.held.size - start);
-    (start, size)
+impl Table {
+    /// Bytes of a segment, as far as the table covers one.
+    fn segment(&self) -> u64 {
+        (256 << 20).min(self.covered)
+    }
+
+    /// How many segments it covers.
+    fn segments(&self) -> u64 {
+        self.covered / self.segment()
+    }
+
+    /// The slice of the mark array for a segment: its first byte and its size.
+    fn slice(&self, number: u64) -> (u64, u64) {
+        let bytes = self.segment() / MARKS;
+        let start = self.committed + number * bytes;
+        (start, bytes.min(self.held.size - start))
+    }
+
+    /// Commits a slice with its pages rounded outward; gives what was committed.
+    fn mark(&self, script: &mut Script<'_>, number: u64) -> (u64, u64) {
+        let (start, size) = self.slice(number);
+        let first = start & !(PAGE - 1);
+        let end = (start + size).next_multiple_of(PAGE).min(self.held.size);
+        script.commit(self.held.at(first), end - first, RW);
+        (first, end)
+    }
 }
 
-/// Committed with its pages rounded outward.
+/// A background collection begins: the slice of a segment.
 fn mark(script: &mut Script<'_>, draw: &mut Draw, table: &Table) {
-    let (start, size) = slice(draw, table);
-    let first = start & !(PAGE - 1);
-    let end = (start + size).next_multiple_of(PAGE).min(table.held.size);
-    script.commit(table.held.at(first), end - first, RW);
+    let (first, end) = table.mark(script, draw.below(table.segments()));
     script.write(table.held.at(first + (draw.below(end - first) & !7)), &draw.bytes(8));
 }
 
 /// Decommitted with its pages rounded inward.
 fn unmark(script: &mut Script<'_>, draw: &mut Draw, table: &Table) {
-    let (start, size) = slice(draw, table);
+    let (start, size) = table.slice(draw.below(table.segments()));
     let first = start.next_multiple_of(PAGE);
     let end = (start + size) & !(PAGE - 1);
     if first < end {

@@ -25,11 +25,12 @@ pub const KNOBS: &[Knob] = &[
     Knob::weight("pressure", 1),
     Knob::weight("relocate", 6),
     Knob::weight("query", 4),
-    Knob::quantity("images", 4, 200),
+    Knob::quantity("images", 50, 500),
 ];
 
 /// Where images are taken to be: no manager chooses this by itself.
 const IMAGES: u64 = 0x7FF6_0000_0000;
+const PAGE: u64 = 0x1000;
 /// One image every so many bytes.
 const STRIDE: u64 = 64 << 20;
 /// Stand-ins for sections.
@@ -91,8 +92,12 @@ impl Images {
         script.call(Call::ReleasedVirtualAddressSpace { address: place_of(slot) });
     }
 
-    /// A mapping failed: at its preferred base, and then anywhere. All maps pass size 0.
+    /// A mapping failed: at its preferred base, and then anywhere. All maps pass size 0. Now
+    /// and then the host has no room to give either.
     fn pressure(&self, script: &mut Script<'_>, draw: &mut Draw) {
+        if draw.chance(1, 4) {
+            script.fail_next("NeedsVirtualAddressSpace", 1, None);
+        }
         if draw.chance(1, 2) {
             let address = place_of(draw.below(self.slots));
             script.call(Call::NeedsVirtualAddressSpace { address, size: 0 });
@@ -115,12 +120,19 @@ impl Images {
             return;
         }
         let section = *draw.pick(&self.sections);
-        script.protect(section.at(0), section.size, Protection::READWRITE);
+        // The header alone (`ConvertILOnlyPE32ToPE64`), or the whole section at once; with
+        // code that is converted while it may run.
+        let (size, protect) = match draw.weighted(&[6, 2, 1]) {
+            0 => (section.size, Protection::READWRITE),
+            1 => (PAGE, Protection::READWRITE),
+            _ => (section.size, Protection::EXECUTE_READWRITE),
+        };
+        script.protect(section.at(0), size, protect);
         for _ in 0..draw.between(1, 3) {
-            let offset = draw.below(section.size.max(9) - 8);
+            let offset = draw.below(size.max(9) - 8);
             script.write(section.at(offset), &draw.bytes(8));
         }
-        script.protect(section.at(0), section.size, Protection::EXECUTE_READ);
+        script.protect(section.at(0), size, Protection::EXECUTE_READ);
     }
 
     fn query(&self, script: &mut Script<'_>, draw: &mut Draw) {

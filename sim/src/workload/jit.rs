@@ -8,7 +8,7 @@
 //! Deliberately not here: the compiler's own memory ([`super::jit_arena`]).
 
 use hostmem_interface::scenario::Step;
-use hostmem_interface::{Call, CriticalLevel, Protection};
+use hostmem_interface::{AllocationType, Call, CriticalLevel, Protection};
 
 use super::Workload;
 use super::held::{Held, forget_lost};
@@ -35,6 +35,9 @@ const PAGE: u64 = 0x1000;
 const GRANULE: u64 = 0x1_0000;
 const ERW: Protection = Protection::EXECUTE_READWRITE;
 const RW: Protection = Protection::READWRITE;
+const RX: Protection = Protection::EXECUTE_READ;
+/// Bytes of the stand-in for the runtime's image.
+const IMAGE: u64 = 0x1_0000;
 /// The emergency jump stubs.
 const JUMP_STUBS: u64 = 16 << 20;
 /// From so many code heaps on, the next are larger.
@@ -51,6 +54,8 @@ struct Jit {
     dynamic: Vec<Held>,
     dispatch: Option<Held>,
     jump_stubs: Option<Held>,
+    /// A stand-in for a part of the runtime's own image.
+    image: Option<Held>,
 }
 
 /// The workload of a swarm.
@@ -63,6 +68,7 @@ pub(super) fn build(swarm: &Swarm, _draw: &mut Draw) -> Box<dyn Workload> {
         dynamic: Vec::new(),
         dispatch: None,
         jump_stubs: None,
+        image: None,
     })
 }
 
@@ -110,7 +116,8 @@ impl Jit {
         }
         // 64 KiB, four times that on 64 bits, sixteen times with many heaps.
         let factor = if self.code.len() > MANY { 16 } else { [1, 4][draw.index(2)] };
-        let heap = self.window.reserve(script, (GRANULE * factor).max(need));
+        let heap =
+            self.window.reserve(script, (GRANULE * factor).max(need.next_multiple_of(GRANULE)));
         script.commit(heap.at(0), need, ERW);
         self.code.push(heap);
     }
@@ -148,15 +155,23 @@ impl Jit {
         }
     }
 
-    /// Rejit and allocation helpers: 5 to 8 bytes, writable and back.
-    fn patch(&self, script: &mut Script<'_>, draw: &mut Draw) {
-        if let Some((heap, committed)) = self.some_code(script, draw) {
-            let place = heap.at(draw.below(committed - 8));
-            let size = draw.between(5, 8);
-            script.protect(place, size, Protection::EXECUTE_READ);
-            script.read(place, size);
-            script.protect(place, size, ERW);
-        }
+    /// Rejit and allocation helpers: 5 to 8 bytes are made writable, written and protected as
+    /// they were, in a code heap, which is writable as it is, or in the runtime's image. The
+    /// tests of collection coverage do so with whole methods.
+    fn patch(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
+        let Some(image) = self.image.filter(|held| held.find(script.view()).is_some()) else {
+            let (kind, size) = (AllocationType::RESERVE | AllocationType::COMMIT, IMAGE);
+            self.image = Some(Held { name: script.reserve(size, kind, RX), size });
+            return;
+        };
+        let code = self.some_code(script, draw).filter(|_| draw.chance(1, 2));
+        let ((held, length), before) = code.map_or(((image, IMAGE), RX), |code| (code, ERW));
+        let whole = draw.chance(1, 8);
+        let size = if whole { draw.between(PAGE, length) } else { draw.between(5, 8) };
+        let place = held.at(draw.below(length - size + 1));
+        script.protect(place, size, ERW);
+        script.write(place, &draw.bytes(5));
+        script.protect(place, size, before);
     }
 
     /// A stack walk asks what its addresses are.
@@ -202,7 +217,11 @@ impl Jit {
     fn jump_stubs(&mut self, script: &mut Script<'_>) {
         match self.jump_stubs.filter(|held| held.find(script.view()).is_some()) {
             None => self.jump_stubs = Some(self.window.reserve(script, JUMP_STUBS)),
-            Some(stubs) => script.commit(stubs.at(0), GRANULE, ERW),
+            // Cut up from the beginning.
+            Some(stubs) => {
+                let used = stubs.committed(script.view(), 0, JUMP_STUBS).unwrap_or(0);
+                script.commit(stubs.at(used.min(JUMP_STUBS - GRANULE)), GRANULE, ERW);
+            }
         }
     }
 }

@@ -48,7 +48,8 @@ const RW: Protection = Protection::READWRITE;
 const ERW: Protection = Protection::EXECUTE_READWRITE;
 
 /// Pieces of the first 64 KiB: pages and protection. Low-frequency, high-frequency and stub
-/// heap of a domain.
+/// heap of a domain; those of the global one, which has an executable heap too.
+const GLOBAL: &[(u64, Protection)] = &[(3, RW), (9, RW), (3, ERW), (1, ERW)];
 const DOMAIN: &[(u64, Protection)] = &[(3, RW), (10, RW), (3, ERW)];
 /// High-frequency, stub, code and stub-dispatch memory of a collectible assembly.
 const COLLECTIBLE: &[(u64, Protection)] = &[(3, RW), (1, ERW), (7, ERW), (5, ERW)];
@@ -69,6 +70,8 @@ struct Domain {
     pieces: Vec<Piece>,
     /// Blocks that its heaps took when a piece was full, oldest first.
     more: Vec<Held>,
+    /// Its code heaps.
+    code: Vec<Held>,
     critical: CriticalLevel,
 }
 
@@ -121,7 +124,11 @@ impl Loader {
         let critical = if default { CriticalLevel::PROCESS } else { CriticalLevel::APP_DOMAIN };
         script.level = critical;
         let collectible = draw.chance(self.collectible, 10) && !default;
-        let plan = if collectible { COLLECTIBLE } else { DOMAIN };
+        let plan = match (default, collectible) {
+            (true, _) => GLOBAL,
+            (_, true) => COLLECTIBLE,
+            _ => DOMAIN,
+        };
         let initial = self.window.reserve(script, GRANULE);
         let mut pieces = Vec::with_capacity(plan.len());
         let mut start = 0;
@@ -131,7 +138,7 @@ impl Loader {
             script.commit(initial.at(start), PAGE, *protect);
             start = end;
         }
-        self.domains.push(Domain { initial, pieces, more: Vec::new(), critical });
+        self.domains.push(Domain { initial, pieces, more: Vec::new(), code: Vec::new(), critical });
     }
 
     /// `GetMoreCommittedPages`: the next pages of a piece, or a new block.
@@ -139,6 +146,9 @@ impl Loader {
         let at = draw.index(self.domains.len());
         let domain = &mut self.domains[at];
         script.level = domain.critical;
+        if draw.chance(1, 16) {
+            return self.compile(script, draw, at);
+        }
         let which = draw.weighted(&[2, 6, 2, 2][..domain.pieces.len()]);
         let Piece { held, start, end, protect } = domain.pieces[which];
         let need = PAGE * [1, 2, 5][draw.weighted(&[12, 2, 1])];
@@ -153,6 +163,15 @@ impl Loader {
         let domain = &mut self.domains[at];
         domain.more.push(block);
         domain.pieces[which] = Piece { held: block, start: 0, end: block.size, protect };
+    }
+
+    /// A code heap of the domain: 64 KiB, 256 KiB, or 1 MiB where there are many.
+    fn compile(&mut self, script: &mut Script<'_>, draw: &mut Draw, at: usize) {
+        let many = self.domains[at].code.len() > 5;
+        let size = if many { 1 << 20 } else { *draw.pick(&[GRANULE, 4 * GRANULE]) };
+        let heap = self.window.reserve(script, size);
+        script.commit(heap.at(0), PAGE * draw.between(1, 8), ERW);
+        self.domains[at].code.push(heap);
     }
 
     /// Writes data, or a stub and runs it.
@@ -179,11 +198,12 @@ impl Loader {
         script.query(piece.held.at(piece.start + draw.below(piece.end - piece.start)));
     }
 
-    /// `LoaderAllocator::Terminate`: the blocks of each heap, oldest first, and the first 64
-    /// KiB last; then the freed addresses are found again.
+    /// `EEJitManager::Unload`: every code heap; `LoaderAllocator::Terminate`: the blocks of
+    /// each heap, oldest first, and the first 64 KiB last. Then the freed addresses are found
+    /// again.
     fn unload(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
         let domain = self.domains.remove(draw.index(self.domains.len()));
-        for block in &domain.more {
+        for block in domain.code.iter().chain(&domain.more) {
             if block.find(script.view()).is_some() {
                 script.release(block.at(0));
             }

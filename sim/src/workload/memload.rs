@@ -77,7 +77,7 @@ impl Load {
     /// From 30 to 99 % in steps, and then from the beginning.
     fn sweep(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
         self.percent += u32::try_from(draw.between(1, 9)).expect("a digit");
-        if self.percent > 100 {
+        if self.percent > 99 {
             self.percent = 30;
         }
         set(script, self.percent);
@@ -98,7 +98,7 @@ fn burst(script: &mut Script<'_>, draw: &mut Draw) {
     let low = script.view().state.pressure.class(0);
     debug_assert_eq!(low, hostmem_interface::MemoryAvailable::LOW);
     let mib: [u64; 4] = [10, 100, 1000, 4000];
-    for _ in 0..draw.between(2, 6) {
+    for _ in 0..draw.between(2, 10) {
         let load = 99 - u32::try_from(draw.below(10)).expect("a digit");
         script.call(Call::SetMemoryLoad { load, available: draw.pick(&mib) << 20 });
     }

@@ -75,14 +75,15 @@ impl Workload for Startup {
                 5 => self.reserve_tables(&mut script),
                 6 => handle_table(&mut script),
                 7 => memory_totals(&mut script),
-                8 => drop(script.reserve(
+                8 => loader_allocators(&mut script),
+                9 => drop(script.reserve(
                     self.metadata.next_multiple_of(PAGE),
                     AllocationType::COMMIT,
                     RW,
                 )),
-                9 => script.call(Call::RegisterMemoryNotificationCallback),
-                10 => self.create_heaps(&mut script),
-                11 => acquire_image(&mut script, draw),
+                10 => script.call(Call::RegisterMemoryNotificationCallback),
+                11 => self.create_heaps(&mut script),
+                12 => acquire_image(&mut script, draw),
                 _ => return self.application.next(draw, view),
             }
         }
@@ -96,7 +97,8 @@ impl Startup {
         self.image = Some(Held { name: script.reserve(IMAGE, kind, RX), size: IMAGE });
     }
 
-    /// The cookie: writable and back. The write barrier's 160 bytes: left writable.
+    /// The cookie, and the table of helpers: writable and back. The write barrier's 160 bytes:
+    /// left writable.
     fn patch_image(&self, script: &mut Script<'_>) {
         let Some(image) = self.image.filter(|held| held.find(script.view()).is_some()) else {
             return;
@@ -106,6 +108,9 @@ impl Startup {
         script.protect(image.at(0x2_3458), 8, RX);
         script.protect(image.at(0x5_1FD0), 160, ERW);
         script.query(image.at(0x5_1FD0));
+        script.protect(image.at(0x7_2000), 0x800, ERW);
+        script.write(image.at(0x7_2008), &[0x11; 8]);
+        script.protect(image.at(0x7_2000), 0x800, RX);
     }
 
     fn probe_watch(&mut self, script: &mut Script<'_>) {
@@ -163,6 +168,22 @@ fn handle_table(script: &mut Script<'_>) {
     let held = Held { name: script.reserve(size, RESERVE, RW), size };
     script.commit(held.at(0), 2 * PAGE, RW);
     script.commit(held.at(2 * PAGE), PAGE, RW);
+}
+
+/// The system's, the shared and the default domain: 64 KiB each, of which the first pages of
+/// the low-frequency, high-frequency and stub heaps are committed; their stub dispatch.
+fn loader_allocators(script: &mut Script<'_>) {
+    const DISPATCH: u64 = 0x9_0000;
+    for high in [9, 10, 10] {
+        let size = 0x1_0000;
+        let held = Held { name: script.reserve(size, RESERVE, Protection::NOACCESS), size };
+        for (start, protect) in [(0, RW), (3, RW), (3 + high, ERW)] {
+            script.commit(held.at(start * PAGE), PAGE, protect);
+        }
+        script.reserve(DISPATCH, RESERVE, Protection::NOACCESS);
+    }
+    // The allocator of cache lines.
+    script.reserve(0x1_0000, RESERVE | AllocationType::COMMIT, RW);
 }
 
 /// Start-up and each growth of the tables ask for totals through the same routine.

@@ -70,10 +70,14 @@ impl Threads {
     fn start(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
         let size = SIZES[draw.weighted(&[1, 3])];
         let stack = Held { name: script.reserve(size, AllocationType::RESERVE, RW), size };
-        // The whole stack is committed but for a few pages, and the lowest of them guards.
-        let first = size - PAGE * draw.log_uniform(4, size / PAGE - 4);
+        // The whole stack is committed but for four pages, unless that is configured off; a
+        // guard lies below.
+        let all = size / PAGE - 4;
+        let pages = if draw.chance(3, 4) { all } else { draw.log_uniform(4, all) };
+        let first = size - PAGE * pages;
         script.commit(stack.at(first), size - first, RW);
         script.commit(stack.at(first - PAGE), PAGE, RW | Protection::GUARD);
+        ask_bounds(script, draw, stack);
         self.stacks.push(stack);
     }
 
@@ -82,11 +86,9 @@ impl Threads {
         script.release(self.stacks.remove(at).at(0));
     }
 
-    /// `CommitThreadStack`: the region of a local variable, and the page behind the base.
     fn bounds(&self, script: &mut Script<'_>, draw: &mut Draw) {
         let stack = *draw.pick(&self.stacks);
-        script.query(stack.at(stack.size - 8 * draw.between(1, 256)));
-        script.query(stack.at(PAGE));
+        ask_bounds(script, draw, stack);
     }
 
     /// The stack grows into its guard, or is used where it is.
@@ -108,6 +110,12 @@ impl Threads {
         script.protect(stack.at(offset), 1, RW | Protection::GUARD);
         script.query(stack.at(offset));
     }
+}
+
+/// `CommitThreadStack`: the region of a local variable, and the page behind the base.
+fn ask_bounds(script: &mut Script<'_>, draw: &mut Draw, stack: Held) {
+    script.query(stack.at(stack.size - 8 * draw.between(1, 256)));
+    script.query(stack.at(PAGE));
 }
 
 /// The offset of the lowest committed page of a stack.

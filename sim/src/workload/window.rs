@@ -19,13 +19,20 @@ const WINDOW: u64 = 256 << 20;
 /// The unit of the search.
 const GRANULE: u64 = 0x1_0000;
 /// The most queries of one search; a longer one goes on with any address.
-const MOST_QUERIES: u32 = 24;
+const MOST_QUERIES: u32 = 48;
 
 /// A window and where its next search begins.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Window {
     hole: Option<Held>,
     hint: u64,
+}
+
+impl Default for Window {
+    /// The first search begins an eighth into the window (`InitCodeAllocHint`).
+    fn default() -> Self {
+        Self { hole: None, hint: WINDOW / 8 }
+    }
 }
 
 impl Window {
@@ -60,14 +67,21 @@ impl Window {
         }
     }
 
+    /// From the hint to the end of the window, then from its beginning to the hint.
     fn search(&self, script: &mut Script<'_>, size: u64) -> Option<(Held, u64)> {
         let hole = self.hole?;
         let base = hole.base(script.view())?;
         let space = &script.view().state.space;
-        let mut offset = if self.hint + size > WINDOW { 0 } else { self.hint };
+        let (mut offset, mut end) = (self.hint, WINDOW);
         for _ in 0..MOST_QUERIES {
-            if offset + size > WINDOW {
-                return None;
+            if offset + size > end {
+                if end < WINDOW {
+                    return None;
+                }
+                (offset, end) = (0, self.hint.min(WINDOW - 1));
+                if size > end {
+                    return None;
+                }
             }
             let at = base.wrapping_add(offset);
             script.query(hole.at(offset));
@@ -75,8 +89,8 @@ impl Window {
             if taken.is_none() && !space.overlaps(at, size) {
                 return Some((hole, offset));
             }
-            let end = taken.and_then(|found| found.end().offset_from(base)).unwrap_or(0);
-            offset = end.max(offset + GRANULE).next_multiple_of(GRANULE);
+            let behind = taken.and_then(|found| found.end().offset_from(base)).unwrap_or(0);
+            offset = behind.max(offset + GRANULE).next_multiple_of(GRANULE);
         }
         None
     }

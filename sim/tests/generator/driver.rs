@@ -92,6 +92,7 @@ impl Case {
             Place::Relative { name, offset } => match self.bound[name.0 as usize] {
                 Binding::Range { base, .. } => base.wrapping_add(offset),
                 Binding::Malloc => panic!("{name:?} is a heap"),
+                Binding::Nothing => panic!("{name:?} is nothing"),
             },
         }
     }

@@ -80,8 +80,8 @@ fn insisted(rule: RuleId) -> bool {
     row.proof == Proof::Decided && row.level >= Level::Should && !NEVER.contains(&rule)
 }
 
-/// One steered case.
-fn steered(name: &str, seed: u64, machine: Machine, steps: usize) -> Case {
+/// One case, steered if its profile may be and that is asked for.
+fn case_of(name: &str, seed: u64, machine: Machine, steps: usize, steer: bool) -> Case {
     let profile = profile(name).expect("a profile");
     let mut draw = Draw::from_number(seed);
     let mut workload = profile.start(&mut draw);
@@ -89,8 +89,7 @@ fn steered(name: &str, seed: u64, machine: Machine, steps: usize) -> Case {
     let mut case = Case::new(machine);
     while case.carried_out < steps {
         let reached = case.reached.clone();
-        let pushed = profile
-            .steered
+        let pushed = (steer && profile.steered)
             .then(|| steering.next(&|rule| reached.has(rule), &mut draw, &case.view()))
             .flatten();
         let script: Vec<Step> = match pushed {
@@ -103,13 +102,28 @@ fn steered(name: &str, seed: u64, machine: Machine, steps: usize) -> Case {
 }
 
 #[test]
+fn steering_reaches_rules_that_chance_alone_does_not() {
+    // Few and short cases: the same number of steps, with and without.
+    let reached = |steer| {
+        let mut all = RuleSet::default();
+        for seed in 0..8 {
+            all.add_all(&case_of("wide", seed, Machine::WINDOWS_X64, 100, steer).reached);
+        }
+        all.iter().filter(|rule| insisted(*rule)).count()
+    };
+    let (without, with) = (reached(false), reached(true));
+    println!("{without} rules without steering, {with} with it");
+    assert!(with > without + without / 10, "{without} without, {with} with");
+}
+
+#[test]
 fn a_campaign_of_the_usual_length_reaches_every_rule() {
     let mut reached = RuleSet::default();
     for name in ["clr", "hostile", "wide"] {
         let mut of_profile = RuleSet::default();
         for seed in 0..32 {
             let machine = if seed % 8 == 7 { LIMITED } else { Machine::WINDOWS_X64 };
-            of_profile.add_all(&steered(name, seed, machine, 400).reached);
+            of_profile.add_all(&case_of(name, seed, machine, 400, true).reached);
         }
         let count = of_profile.iter().filter(|rule| insisted(*rule)).count();
         let all = RuleId::all().filter(|rule| insisted(*rule)).count();
