@@ -208,9 +208,11 @@ fn two_processes_do_not_write_to_one_file() {
 fn one_and_many_jobs_leave_the_same_file() {
     let folder = tempfile::tempdir().unwrap();
     let whole = whole(folder.path());
-    for jobs in ["--jobs=1", "--jobs=7"] {
-        let file = format!("{jobs}.jsonl");
-        let words = [&CAMPAIGN[..CAMPAIGN.len() - 1], &[jobs, "--results", &file]].concat();
+    for jobs in [1, 7] {
+        let file = format!("with-{jobs}.jsonl");
+        let options = [format!("--jobs={jobs}"), format!("--results={file}")];
+        let options: Vec<&str> = options.iter().map(String::as_str).collect();
+        let words = [&CAMPAIGN[..CAMPAIGN.len() - 1], &options].concat();
         let ended = hostmem_in(folder.path(), &words);
         assert_eq!((&ended.stdout, ended.code), (&whole.0, Some(0)));
         assert_eq!(read(&folder.path().join(&file)), whole.1);
@@ -325,7 +327,7 @@ fn a_merge_tells_what_is_missing_and_what_contradicts() {
     let with = |file: &str| merge(folder.path(), &[&one, &two, &three, Path::new(file)], &[]);
     let ended = merge(folder.path(), &[&one, Path::new("short.jsonl"), &three], &[]);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.contains("shard 2/3 has 1 of 8 results"), "{ended:?}");
+    assert!(ended.stdout.contains("short.jsonl: shard 2/3 has 1 of 8 results"), "{ended:?}");
     assert!(ended.stderr.contains("short.jsonl: a torn last line"), "{ended:?}");
     for (file, words) in [
         ("wrong.jsonl", "wrong.jsonl:2: case 1 on backend 0 contradicts part-2.jsonl:2"),

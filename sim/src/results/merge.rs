@@ -36,6 +36,8 @@ pub struct Merged {
     /// The campaign, with the parts that are there.
     pub campaign: Campaign,
     entries: BTreeMap<Place, Found>,
+    /// The files and their own parts.
+    files: Vec<(PathBuf, Vec<Shard>)>,
     /// What is worth knowing about the files: torn lines, results that stand in two of them.
     pub remarks: Vec<String>,
     /// What is missing.
@@ -69,12 +71,14 @@ pub fn merge(paths: &[PathBuf]) -> Result<Merged, ResultsError> {
     let mut merged = Merged {
         campaign,
         entries: BTreeMap::new(),
+        files: Vec::new(),
         remarks: Vec::new(),
         missing: Vec::new(),
         end: End::Complete,
     };
     for (path, campaign, contents) in files {
         merged.add(path, &campaign, contents)?;
+        merged.files.push((path.to_owned(), campaign.shards));
     }
     merged.cut_behind_failure();
     merged.look_for_gaps()?;
@@ -204,7 +208,13 @@ impl Merged {
                 (End::FailFast, Some(last)) => last.case + 1,
                 _ => end,
             };
-            missing.extend(shards.iter().filter_map(|shard| self.gap_in(*shard, end, &numbers)));
+            let gap = |(path, shards): &(PathBuf, Vec<Shard>)| {
+                let gaps = shards.iter().filter_map(|shard| self.gap_in(*shard, end, &numbers));
+                gaps.map(|gap| format!("{}: {gap}", shown(path))).collect::<Vec<_>>()
+            };
+            // Sorted: the order of the files does not matter.
+            let gaps: BTreeSet<String> = self.files.iter().flat_map(gap).collect();
+            missing.extend(gaps);
         }
         if !missing.is_empty() {
             self.end = End::Partial(missing.join("; "));
@@ -229,8 +239,7 @@ impl Merged {
                 there += u64::from(self.entries.contains_key(&place));
             }
         }
-        (there < all)
-            .then(|| format!("shard {shard} has {there} of {all} results: --resume its file"))
+        (there < all).then(|| format!("shard {shard} has {there} of {all} results"))
     }
 
     /// What came of it all.
