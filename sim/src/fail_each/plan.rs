@@ -72,7 +72,7 @@ impl fmt::Display for Shortage {
 }
 
 /// How much a sweep came to.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 pub struct Sweep {
     /// How many calls may fail.
     pub calls: u64,

@@ -165,6 +165,7 @@ pub struct CaseResult {
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
     /// How much a sweep of refusals came to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
     /// What the digest takes in of the case: its seed, and per step verdict, rule and
     /// normalised outcome, hashed.

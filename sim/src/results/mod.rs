@@ -99,11 +99,8 @@ impl Campaign {
         for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             add(name, values.join(" "));
         }
-        let flags = [
-            ("fail-each", self.fail_each),
-            ("strict", self.strict),
-            ("fail-fast", self.fail_fast),
-        ];
+        let flags =
+            [("fail-each", self.fail_each), ("strict", self.strict), ("fail-fast", self.fail_fast)];
         for (name, given) in flags {
             if given {
                 add(name, "yes".to_owned());
