@@ -66,8 +66,8 @@ impl Growing<'_> {
 
     /// Whether nothing may overlap with a step, or nothing of what the row has already.
     ///
-    /// A heap takes address space where it likes, also where a reservation is asked for at the
-    /// same time: which of them was first would not show in what they answer.
+    /// A heap takes and gives back address space where it likes, also where a reservation is
+    /// asked for at the same time: whether it was in the way then would not show afterwards.
     fn stands_alone(&self, step: &Step, row: &[(usize, Step)]) -> bool {
         let meets = |other: &Step| {
             takes_any_place(step) && names_a_place(other)
@@ -118,9 +118,12 @@ impl Growing<'_> {
     }
 }
 
-/// Whether a step may take address space of the process for a heap.
+/// Whether a step may take or give back address space of a heap.
 const fn takes_any_place(step: &Step) -> bool {
-    matches!(step.action, Action::Call(Call::Alloc { .. } | Call::DebugAlloc { .. }))
+    matches!(
+        step.action,
+        Action::Call(Call::Alloc { .. } | Call::DebugAlloc { .. } | Call::Free { .. })
+    )
 }
 
 /// Whether a step may reserve at an address of its own choice.

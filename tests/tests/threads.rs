@@ -1,0 +1,51 @@
+//! Random cases on several threads: lawful managers come clean, and those that are only right
+//! while one thread calls at a time are caught.
+
+use hostmem::campaign::plan::RandomPlan;
+use hostmem::engine::{Engine as _, Settings};
+use hostmem::report::{CaseResult, VerdictWord};
+use hostmem::runner::Runner;
+use hostmem::seed::Seed;
+use hostmem_interface::Backend;
+use hostmem_model::ModelBackend;
+use hostmem_slow_twin::SlowTwinBackend;
+
+fn run(backend: &dyn Backend, profile: &str, threads: u32, index: u64) -> CaseResult {
+    let plan = RandomPlan { threads, ..RandomPlan::new(Seed::Number(4), None, 200, profile) };
+    Runner.random(&plan.case(index), backend, Settings::default()).expect("a known profile").result
+}
+
+#[test]
+fn lawful_managers_come_clean() {
+    let mut backends: Vec<Box<dyn Backend>> = Vec::new();
+    backends.push(Box::new(ModelBackend));
+    backends.push(Box::new(SlowTwinBackend));
+    #[cfg(target_os = "linux")]
+    backends.push(Box::new(hostmem_backends::linux::LinuxBackend::default()));
+    for backend in &backends {
+        for (index, profile) in (0..24).zip(["clr", "wide", "hostile"].into_iter().cycle()) {
+            let threads = [2, 4, 6][usize::try_from(index % 8 % 3).expect("small")];
+            let result = run(&**backend, profile, threads, index);
+            let told = matches!(result.word, VerdictWord::Agrees | VerdictWord::Skipped);
+            assert!(told, "{profile} {index} on {threads} threads: {result:?}");
+        }
+    }
+}
+
+/// How many cases there are to catch a race in.
+const CASES: u64 = 200;
+
+#[test]
+fn races_are_caught_on_threads_and_only_there() {
+    for name in ["race-reserve", "race-commit-limit", "race-release"] {
+        let canary = hostmem_twin::canary(name).expect("a canary of that name");
+        for index in 0..8 {
+            let alone = run(&canary, "wide", 1, index);
+            assert_ne!(alone.word, VerdictWord::Diverges, "{name}: {alone:?}");
+        }
+        let caught =
+            (0..CASES).find(|index| run(&canary, "wide", 4, *index).word == VerdictWord::Diverges);
+        let case = caught.unwrap_or_else(|| panic!("{name} survived {CASES} cases"));
+        println!("{name}: caught in case {case}");
+    }
+}
