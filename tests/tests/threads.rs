@@ -33,7 +33,7 @@ fn lawful_managers_come_clean() {
 }
 
 /// How many cases there are to catch a race in.
-const CASES: u64 = 200;
+const CASES: u64 = 5000;
 
 #[test]
 fn races_are_caught_on_threads_and_only_there() {
