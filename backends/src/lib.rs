@@ -11,7 +11,11 @@
 pub mod linux;
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+pub mod agent;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub mod child;
 #[cfg(target_pointer_width = "64")]
 pub mod com;
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+mod process;
 pub mod wire;

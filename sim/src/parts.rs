@@ -65,7 +65,19 @@ pub const BACKENDS: &[Kind] = &[
         about: "a shared library that exports an IHostMemoryManager, in a process of its own",
         make: com,
     },
+    #[cfg(target_os = "linux")]
+    Kind {
+        name: "agent",
+        argument: Some("COMMAND"),
+        about: "an adapter in any language, which speaks lines of JSON (see VALIDATE.md)",
+        make: agent,
+    },
 ];
+
+#[cfg(target_os = "linux")]
+fn agent(command: &str) -> Result<Arc<dyn Backend>, String> {
+    Ok(Arc::new(hostmem_backends::agent::AgentBackend::started(command)?))
+}
 
 #[cfg(target_os = "linux")]
 fn com(library: &str) -> Result<Arc<dyn Backend>, String> {

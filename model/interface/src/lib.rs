@@ -24,7 +24,9 @@ pub mod call;
 pub mod dispatch;
 pub mod error;
 pub mod flags;
+pub mod foresight;
 pub mod manager;
+pub mod needs;
 pub mod outcome;
 pub mod region;
 pub mod scenario;
@@ -39,12 +41,13 @@ pub use flags::{
     AllocationType, CriticalLevel, FreeType, MallocType, MemoryAvailable, Protection, RegionState,
     RegionType, WatchFlags,
 };
+pub use foresight::{Foreseen, Spot};
 pub use manager::{
     HostMalloc, HostMemoryManager, MemoryLoad, MemoryLoadControl, MemoryNotificationCallback,
 };
 pub use outcome::{Outcome, Value};
 pub use region::{MemoryBasicInformation, QueryAnswer};
 pub use subject::{
-    Backend, Breakage, Capabilities, Capability, Description, Grain, Machine, OpenError, Reply,
-    Subject,
+    AheadOfCase, Backend, Breakage, Capabilities, Capability, Description, Grain, Machine,
+    OpenError, Reply, Subject,
 };

@@ -10,7 +10,7 @@
 
 use std::fmt;
 
-use crate::{Call, MemoryAvailable, Outcome};
+use crate::{Call, Foreseen, MemoryAvailable, Outcome};
 
 /// The machine that a subject shows: its units and its limits, all in bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -270,6 +270,15 @@ impl fmt::Display for Breakage {
     }
 }
 
+/// Why calls that were carried out ahead of the case do not count.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AheadOfCase {
+    /// The case asked something else than was foreseen, or something that is unsupported.
+    Unforeseen(String),
+    /// The subject broke at one of them.
+    Broken(Breakage),
+}
+
 /// What a subject answers to a call.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reply {
@@ -309,6 +318,21 @@ pub trait Subject: Send + Sync {
     /// What does not agree.
     fn checkpoint(&self) -> Result<(), String> {
         Ok(())
+    }
+
+    /// Whether it is worth telling it which calls come next: it is slow to reach, and has
+    /// answered whatever it was told of before.
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
+    /// Tells it which calls come next, in this order. It may carry them out at once.
+    fn foresee(&self, _calls: &[Foreseen]) {}
+
+    /// What went wrong among calls that it carried out ahead, if anything did: the case has to
+    /// be run again call by call, to learn at which of them.
+    fn went_wrong_ahead(&self) -> Option<AheadOfCase> {
+        None
     }
 
     /// How many bytes the subject itself takes out of its address space for the blocks of

@@ -1,14 +1,16 @@
 //! The command line: one file a command, each a thin function over the library.
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
-//! `check` and `replay`; [`check`], [`replay`], [`merge`], [`exhaust`], [`import`], [`list`], [`explain`],
-//! [`schema`] and [`fmt`] are the commands.
+//! `check` and `replay`; [`check`], [`replay`], [`merge`], [`exhaust`], [`import`], [`list`],
+//! [`explain`], [`schema`], [`fmt`] and [`agent`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
 //!
 //! Deliberately not here: anything that another program could not do through the library.
 
+#[cfg(target_os = "linux")]
+pub mod agent;
 pub mod check;
 pub mod exhaust;
 pub mod explain;
@@ -75,6 +77,8 @@ enum Command {
     Explain(explain::Explain),
     Schema(schema::Schema),
     Fmt(fmt::Fmt),
+    #[cfg(target_os = "linux")]
+    Agent(agent::Agent),
 }
 
 /// The names of every command.
@@ -175,6 +179,8 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
         Command::Explain(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Fmt(command) => command.run(context),
+        #[cfg(target_os = "linux")]
+        Command::Agent(command) => command.run(context),
     }
 }
 

@@ -7,7 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Sender, channel};
 use std::thread::{self, Scope};
 
-use hostmem_interface::{Breakage, Call, Outcome, Reply, Subject};
+use hostmem_interface::scenario::{Action, Name, Place, Step};
+use hostmem_interface::{Breakage, Call, Foreseen, Outcome, Reply, Subject};
 use hostmem_model::State;
 use hostmem_model::actor::Actor;
 
@@ -22,6 +23,22 @@ pub struct Issued<'a> {
     pub call: &'a Call,
     /// What the step expects of it.
     pub wanted: Wanted<'a>,
+    /// The call's address as the scenario wrote it; `None` of a call of the harness's own.
+    pub place: Option<Place>,
+    /// The name that the address which it returns will have.
+    pub bind: Option<Name>,
+}
+
+impl<'a> Issued<'a> {
+    /// The call of a step.
+    #[must_use]
+    pub fn of(step: &Step, call: &'a Call, wanted: Wanted<'a>) -> Self {
+        let place = match &step.action {
+            Action::Call(call) => call.address().copied(),
+            _ => None,
+        };
+        Self { thread: step.thread, call, wanted, place, bind: step.bind }
+    }
 }
 
 impl std::fmt::Debug for Issued<'_> {
@@ -47,6 +64,14 @@ pub trait Callee {
     /// # Errors
     /// What does not agree.
     fn checkpoint(&mut self) -> Result<(), String>;
+
+    /// See [`Subject::looks_ahead`].
+    fn looks_ahead(&self) -> bool {
+        false
+    }
+
+    /// See [`Subject::foresee`].
+    fn foresee(&mut self, _calls: &[Foreseen]) {}
 }
 
 impl<C: Callee + ?Sized> Callee for &mut C {
@@ -197,6 +222,14 @@ impl Callee for Threads<'_, '_> {
 
     fn checkpoint(&mut self) -> Result<(), String> {
         self.subject.checkpoint()
+    }
+
+    fn looks_ahead(&self) -> bool {
+        self.subject.looks_ahead()
+    }
+
+    fn foresee(&mut self, calls: &[Foreseen]) {
+        self.subject.foresee(calls);
     }
 }
 

@@ -108,6 +108,8 @@ pub struct Case<'a> {
     pub steps: usize,
     level: Level,
     observer: Option<Observer<'a>>,
+    /// Whether the callee may be told what comes next.
+    pub(super) ahead: bool,
 }
 
 impl std::fmt::Debug for Case<'_> {
@@ -142,7 +144,37 @@ impl<'a> Case<'a> {
             steps: 0,
             level,
             observer: None,
+            ahead: true,
         }
+    }
+
+    /// The same case with somebody else to call, from here on; nobody is told.
+    pub(super) fn shadow<'b>(&self, callee: &'b mut dyn Callee) -> Case<'b> {
+        Case {
+            callee,
+            judge: self.judge.clone(),
+            subject: self.subject.clone(),
+            bound: self.bound.clone(),
+            shown: self.shown.clone(),
+            generated: self.generated,
+            heaps: self.heaps.clone(),
+            injections: self.injections.clone(),
+            checkpoints: self.checkpoints,
+            record: Record::new(&[]),
+            coverage: Coverage::default(),
+            readings: Vec::new(),
+            steps: self.steps,
+            level: self.level,
+            observer: None,
+            ahead: false,
+        }
+    }
+
+    /// Each call is made only when it is its turn.
+    #[must_use]
+    pub const fn call_by_call(mut self) -> Self {
+        self.ahead = false;
+        self
     }
 
     /// Has every answer told to `observer`.
@@ -315,7 +347,7 @@ impl<'a> Case<'a> {
                     outcome_fits(&it.outcome, outcome, grain, &resolve)
                 })
             };
-            self.callee.call(&Issued { thread: step.thread, call, wanted: &wanted })
+            self.callee.call(&Issued::of(step, call, &wanted))
         };
         let (outcome, notified) = self.heard(reply)?;
         let answered = self.judged(call, &verdict, outcome, notified)?;

@@ -9,7 +9,7 @@
 
 use std::ops::ControlFlow;
 
-use hostmem_interface::scenario::{Expected, Place, Step};
+use hostmem_interface::scenario::{Expected, Name, Place, Step};
 use hostmem_interface::{
     AccessKind, Address, AllocationType, Call, Capability, CriticalLevel, FreeType,
     MemoryBasicInformation, OutPointer, Outcome, Protection, RegionState, Value,
@@ -100,9 +100,15 @@ impl Case<'_> {
 
     /// A call of the harness's own, judged like any other.
     fn ask(&mut self, call: &Call) -> ControlFlow<Ending, Outcome> {
+        self.ask_for(None, call)
+    }
+
+    /// The same, to bind what it returns to a name.
+    fn ask_for(&mut self, bind: Option<Name>, call: &Call) -> ControlFlow<Ending, Outcome> {
         let verdict = self.judge.decide(call);
         let wanted = |_: &Outcome| true;
-        let reply = self.callee.call(&Issued { thread: 0, call, wanted: &wanted });
+        let issued = Issued { thread: 0, call, wanted: &wanted, place: None, bind };
+        let reply = self.callee.call(&issued);
         let (outcome, notified) = self.heard(reply)?;
         ControlFlow::Continue(self.judged(call, &verdict, outcome, notified)?.outcome)
     }
@@ -184,7 +190,7 @@ impl Case<'_> {
             protect: Protection::NOACCESS,
             critical: CriticalLevel::TASK,
         };
-        let outcome = self.ask(&reserve)?;
+        let outcome = self.ask_for(step.bind, &reserve)?;
         let Some(base) = outcome.address() else {
             if self.is_generated() {
                 return ControlFlow::Continue(());

@@ -110,7 +110,7 @@ impl Case<'_> {
             let issued: Vec<Issued<'_>> = calls
                 .iter()
                 .zip(&wanted)
-                .map(|((_, step, call), wanted)| Issued { thread: step.thread, call, wanted })
+                .map(|((_, step, call), wanted)| Issued::of(step, call, wanted))
                 .collect();
             self.callee.call_together(&issued)
         };

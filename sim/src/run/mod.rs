@@ -10,6 +10,7 @@
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
 //! * [`generated`], [`overlap`]: a case that a generator makes up as it goes, on one thread or
 //!   on several;
+//! * [`foresight`]: which calls come next, for subjects that are slow to reach;
 //! * [`needs`]: which capabilities a step asks for;
 //! * [`coverage`]: which rule decided how often;
 //! * [`digest`]: the record of a case that is equal on every machine.
@@ -21,6 +22,7 @@ pub mod case;
 pub mod checkpoint;
 pub mod coverage;
 pub mod digest;
+mod foresight;
 pub mod generated;
 pub mod group;
 pub mod needs;

@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{MachineRequest, Scenario, Step};
 use hostmem_interface::{
-    Address, AllocationType, Backend, Call, Capabilities, CriticalLevel, Description, Grain,
-    Machine, OpenError, Protection, Subject,
+    Address, AheadOfCase, AllocationType, Backend, Breakage, Call, Capabilities, CriticalLevel,
+    Description, Grain, Machine, OpenError, Protection, Subject,
 };
 use hostmem_model::{RuleId, State};
 
@@ -108,7 +108,8 @@ pub fn run_scenario(
     if let Some(contradiction) = self_check(scenario, id) {
         return contradiction;
     }
-    let mut attempt = 0;
+    let (mut attempt, mut ahead) = (0, true);
+    let mut broken_ahead = None;
     loop {
         let subject = match backend.open(&machine) {
             Ok(subject) => subject,
@@ -121,12 +122,21 @@ pub fn run_scenario(
             return Outcome { missing, ..skipped };
         }
         make_room(&*subject, attempt);
-        let outcome =
-            with_threads(&*subject, |callee| run_steps(scenario, id, callee, description, observe));
+        let outcome = with_threads(&*subject, |callee| {
+            run_steps(scenario, id, callee, description, ahead, observe)
+        });
+        if let Some(wrong) = subject.went_wrong_ahead() {
+            ahead = false;
+            if let AheadOfCase::Broken(how) = wrong {
+                broken_ahead = Some(Outcome { ending: not_again(how), ..outcome });
+            }
+            continue;
+        }
         attempt += 1;
         match outcome.ending {
             Ending::Taken(_) if attempt < ATTEMPTS => {}
-            _ => return outcome,
+            Ending::Broken(_) => return outcome,
+            _ => return broken_ahead.unwrap_or(outcome),
         }
     }
 }
@@ -145,7 +155,7 @@ pub fn self_check(scenario: &Scenario, id: &str) -> Option<Outcome> {
         absent: Vec::new(),
     };
     let mut lawful = Lawful::new(State::new(machine));
-    let outcome = run_steps(scenario, id, &mut lawful, &description, &mut |_, _| {});
+    let outcome = run_steps(scenario, id, &mut lawful, &description, false, &mut |_, _| {});
     let wrong = matches!(outcome.ending, Ending::Diverges(_) | Ending::Unreadable(_));
     wrong.then_some(Outcome { self_check: true, ..outcome })
 }
@@ -155,11 +165,15 @@ fn run_steps(
     id: &str,
     callee: &mut dyn Callee,
     description: &Description,
+    ahead: bool,
     observe: Observe<'_>,
 ) -> Outcome {
     let state = State::new(shown_machine(&scenario.machine, description));
     let mut case =
         Case::new(callee, state, description, scenario.level, id.as_bytes()).observed_by(observe);
+    if !ahead {
+        case = case.call_by_call();
+    }
     let flow = all_steps(&mut case, &scenario.steps);
     Outcome::of(&case, flow, description)
 }
@@ -167,6 +181,7 @@ fn run_steps(
 fn all_steps(case: &mut Case<'_>, steps: &[Step]) -> ControlFlow<Ending> {
     let mut rest = steps;
     while !rest.is_empty() {
+        case.foresee(rest, true);
         let (group, behind) = rest.split_at(group_length(rest).max(1));
         case.step_group(group)?;
         rest = behind;
@@ -218,6 +233,16 @@ pub(crate) fn not_opened(error: OpenError) -> Ending {
         OpenError::Unavailable(_) | OpenError::Machine(_) => Ending::Skipped(error.to_string()),
         OpenError::Broken(how) => Ending::Broken(how),
     }
+}
+
+/// A breakage among calls that were made at once, which did not happen again call by call.
+fn not_again(how: Breakage) -> Ending {
+    let told = |text: String| format!("{text}; one call at a time it did not happen again");
+    Ending::Broken(match how {
+        Breakage::Died(how) => Breakage::Died(told(how)),
+        Breakage::Hung(how) => Breakage::Hung(told(how)),
+        Breakage::Lied(how) => Breakage::Lied(told(how)),
+    })
 }
 
 /// Moves the places that a subject chooses: reserves room that the case knows nothing of.

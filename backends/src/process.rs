@@ -1,0 +1,184 @@
+//! A child process with its streams: how it is started and ended, and how it came to its end.
+//!
+//! Deliberately not here: what is said over the streams ([`crate::child`], [`crate::agent`]).
+
+use std::io::{Read as _, Write as _};
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
+use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Sender, channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use hostmem_interface::OpenError;
+
+/// How much of the end of standard error is told.
+const TAIL: usize = 2048;
+/// How long a process may take to be dead when its streams have closed.
+const LAST_BREATH: Duration = Duration::from_millis(500);
+
+/// A running process and everything that it starts.
+#[derive(Debug)]
+pub(crate) struct Process {
+    child: Mutex<Child>,
+    /// The end of what it said on standard error.
+    said: Arc<Mutex<Vec<u8>>>,
+}
+
+pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Process {
+    /// Starts a process that may have `memory` bytes of its own, if that is limited.
+    ///
+    /// # Errors
+    /// If it cannot be started.
+    pub(crate) fn start(
+        command: &mut Command,
+        memory: Option<u64>,
+    ) -> Result<(Self, ChildStdin, ChildStdout), OpenError> {
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        // A group of its own: whatever it starts can be ended with it.
+        command.process_group(0);
+        if let Some(bytes) = memory {
+            limit_memory(command, bytes);
+        }
+        let mut child = command.spawn().map_err(|error| {
+            let program = command.get_program().to_string_lossy();
+            OpenError::Unavailable(format!("{program} cannot be started: {error}"))
+        })?;
+        let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
+        let (Some(input), Some(output), Some(errors)) = streams else {
+            unreachable!("all three streams are piped");
+        };
+        let said = Arc::default();
+        let tail = Arc::clone(&said);
+        thread::spawn(move || keep_tail(errors, &tail));
+        Ok((Self { child: Mutex::new(child), said }, input, output))
+    }
+
+    /// How it came to an end on its own, during `what`.
+    pub(crate) fn how_it_ended(&self, what: &str) -> String {
+        let mut how = match self.status() {
+            Some(status) => format!("{} in {what}", ended(status)),
+            None => format!("closed its output in {what}"),
+        };
+        let said = locked(&self.said);
+        let said = String::from_utf8_lossy(&said);
+        if let Some(last) = said.lines().rev().find(|line| !line.trim().is_empty()) {
+            how.push_str(&format!("; it said: {}", last.trim()));
+        }
+        how
+    }
+
+    /// Waits a moment for the death of a process whose streams closed.
+    fn status(&self) -> Option<ExitStatus> {
+        let begun = Instant::now();
+        loop {
+            if let Ok(Some(status)) = locked(&self.child).try_wait() {
+                return Some(status);
+            }
+            if begun.elapsed() > LAST_BREATH {
+                return None;
+            }
+            thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    /// Whether it ends on its own within `limit`.
+    pub(crate) fn ends_within(&self, limit: Duration) -> bool {
+        let begun = Instant::now();
+        while begun.elapsed() < limit {
+            if self.status().is_some() {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Ends it and what it has started.
+    pub(crate) fn kill(&self) {
+        let mut child = locked(&self.child);
+        if !matches!(child.try_wait(), Ok(Some(_)))
+            && let Ok(group) = i32::try_from(child.id())
+        {
+            // SAFETY: a signal to the group of a child that has not been waited for, so its
+            // number is still its own; at worst the group is gone.
+            unsafe { libc::kill(-group, libc::SIGKILL) };
+        }
+        // It may be dead already; waiting for it leaves no zombie behind.
+        let _ = child.kill();
+        let _ = child.wait();
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        self.kill();
+    }
+}
+
+/// Limits what the process may have in writable memory of its own (setrlimit(2),
+/// `RLIMIT_DATA`): memory that is only reserved does not count.
+fn limit_memory(command: &mut Command, bytes: u64) {
+    let limit = move || {
+        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
+        // SAFETY: a valid limit of this very process; setrlimit is safe to call after fork.
+        match unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) } {
+            0 => Ok(()),
+            _ => Err(std::io::Error::last_os_error()),
+        }
+    };
+    // SAFETY: the closure only makes a system call, takes no lock and allocates nothing.
+    unsafe { command.pre_exec(limit) };
+}
+
+/// Writes messages until nobody has any more, or the pipe closes.
+pub(crate) fn write_thread(
+    mut input: ChildStdin,
+    write: fn(&mut ChildStdin, &[u8]) -> std::io::Result<()>,
+) -> Sender<Vec<u8>> {
+    let (messages, inbox) = channel::<Vec<u8>>();
+    thread::spawn(move || {
+        for message in inbox {
+            if write(&mut input, &message).and_then(|()| input.flush()).is_err() {
+                break; // whoever reads the answers tells why
+            }
+        }
+    });
+    messages
+}
+
+/// Keeps the end of what the process says on standard error.
+fn keep_tail(mut errors: ChildStderr, said: &Mutex<Vec<u8>>) {
+    let mut piece = [0; 512];
+    while let Ok(length @ 1..) = errors.read(&mut piece) {
+        let mut said = locked(said);
+        said.extend(&piece[..length]);
+        let surplus = said.len().saturating_sub(TAIL);
+        said.drain(..surplus);
+    }
+}
+
+fn ended(status: ExitStatus) -> String {
+    match (status.code(), status.signal()) {
+        (Some(code), _) => format!("exited with code {code}"),
+        (None, Some(signal)) => format!("killed by signal {signal}{}", signal_name(signal)),
+        (None, None) => status.to_string(),
+    }
+}
+
+/// The name of a signal that a crash raises (signal(7)).
+const fn signal_name(signal: i32) -> &'static str {
+    match signal {
+        libc::SIGABRT => " (SIGABRT)",
+        libc::SIGBUS => " (SIGBUS)",
+        libc::SIGFPE => " (SIGFPE)",
+        libc::SIGILL => " (SIGILL)",
+        libc::SIGKILL => " (SIGKILL)",
+        libc::SIGSEGV => " (SIGSEGV)",
+        libc::SIGTRAP => " (SIGTRAP)",
+        _ => "",
+    }
+}

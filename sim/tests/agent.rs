@@ -1,0 +1,54 @@
+//! The agent protocol from both ends: our own managers behind it come out as they do straight,
+//! and an adapter that dies, hangs, floods or lies is a result with its step.
+#![cfg(target_os = "linux")]
+
+use hostmem::files::builtin;
+use hostmem::run::{Outcome, run_scenario};
+use hostmem_backends::agent::AgentBackend;
+use hostmem_interface::Backend;
+use hostmem_interface::scenario::Scenario;
+use hostmem_model::ModelBackend;
+
+fn served(backend: &str) -> AgentBackend {
+    let command = format!("{} agent --backend {backend}", env!("CARGO_BIN_EXE_hostmem"));
+    AgentBackend::started(&command).unwrap_or_else(|why| panic!("{command}: {why}"))
+}
+
+/// The scenarios that ship with hostmem, without the recordings.
+fn scenarios() -> Vec<(String, Scenario)> {
+    let all = builtin::all().into_iter().map(|file| file.read().expect("a shipped scenario"));
+    all.filter(|named| !named.name.contains("/clr/"))
+        .map(|named| (named.name, named.scenario))
+        .collect()
+}
+
+/// Whether its answers come out in any order.
+fn overlaps(scenario: &Scenario) -> bool {
+    scenario.steps.iter().any(|step| step.with.is_some())
+}
+
+fn run(scenario: &Scenario, backend: &dyn Backend) -> (Outcome, String) {
+    let mut answers = String::new();
+    let outcome = run_scenario(scenario, "", backend, &mut |_, answered| {
+        answers.push_str(&format!("{answered:?}\n"));
+    });
+    (outcome, answers)
+}
+
+#[test]
+fn the_model_is_the_same_behind_the_protocol() {
+    let agent = served("model");
+    let mut steps = 0;
+    for (name, scenario) in scenarios() {
+        let (straight, said) = run(&scenario, &ModelBackend);
+        let (through, heard) = run(&scenario, &agent);
+        assert_eq!(straight.ending, through.ending, "{name}");
+        assert_eq!((straight.steps, straight.grain), (through.steps, through.grain), "{name}");
+        if !overlaps(&scenario) {
+            assert_eq!(straight.record, through.record, "{name}");
+            assert!(heard.ends_with(&said), "{name}:\n{said}---\n{heard}");
+        }
+        steps += through.steps;
+    }
+    assert!(steps > 3000, "{steps} steps");
+}

@@ -1,0 +1,100 @@
+//! An adapter that dies, hangs, floods, lies or declines is a result with its step, and the
+//! run goes on with a fresh one.
+#![cfg(target_os = "linux")]
+
+use std::time::Duration;
+
+use hostmem::engine::{Engine as _, RandomCase, Settings};
+use hostmem::report::VerdictWord;
+use hostmem::run::{Ending, run_scenario};
+use hostmem::runner::Runner;
+use hostmem::seed::Seed;
+use hostmem_backends::agent::{AgentBackend, Limits};
+use hostmem_interface::Breakage;
+use hostmem_interface::scenario::{Scenario, read::read};
+
+fn evil(what: &str, limits: Limits) -> AgentBackend {
+    let command = format!("{} {what}", env!("CARGO_BIN_EXE_evil_agent"));
+    AgentBackend::new(&command, limits).expect("a command")
+}
+
+fn scenario(third: &str) -> Scenario {
+    let text = format!(
+        r#"{{ "format": "hostmem/1", "about": "a page and its protection", "steps": [
+        {{ "call": "VirtualAlloc", "address": null, "size": 8192,
+          "type": "MEM_RESERVE|MEM_COMMIT", "protect": "PAGE_READWRITE", "bind": "p" }},
+        {{ "call": "VirtualQuery", "address": "p" }},
+        {third},
+        {{ "call": "VirtualFree", "address": "p", "size": 0, "type": "MEM_RELEASE" }} ] }}"#
+    );
+    read(text.as_bytes()).expect("a scenario")
+}
+
+/// How a case of four steps ended whose third is evil, and at which step.
+fn met(what: &str, limits: Limits) -> (Ending, usize) {
+    let backend = evil(what, limits);
+    let protect =
+        r#"{ "call": "VirtualProtect", "address": "p", "size": 4096, "protect": "PAGE_READONLY" }"#;
+    let outcome = run_scenario(&scenario(protect), "", &backend, &mut |_, _| {});
+    // The run goes on.
+    let harmless = r#"{ "call": "Read", "address": "p", "size": 8192 }"#;
+    let next = run_scenario(&scenario(harmless), "", &backend, &mut |_, _| {});
+    assert_eq!(next.ending, Ending::Agrees, "{what}");
+    (outcome.ending, outcome.steps)
+}
+
+#[test]
+fn whatever_it_does_is_told_with_the_step() {
+    let patient = Limits { time: Duration::from_secs(120), ..Limits::USUAL };
+    let little = Limits { memory: 256 << 20, line: 1 << 20, ..patient };
+    for (what, limits, tells) in [
+        ("dies", patient, &["died", "SIGABRT", "VirtualProtect"][..]),
+        ("exits", patient, &["died", "code 3", "I have had enough"]),
+        ("eats", little, &["died", "SIGABRT"]),
+        ("floods", little, &["gave no sensible answer", "longer than 1048576 bytes"]),
+        ("half", patient, &["died", "its last line has no end: `{\\\"id\\\":`"]),
+        ("garbage", patient, &["gave no sensible answer", "segmentation fault, sort of"]),
+        ("order", patient, &["a reply to request 1, not to"]),
+        ("short", patient, &["0 answers to one call"]),
+        ("words", patient, &["\"zero\" is no number"]),
+        ("both", patient, &["not exactly one of outcome, unsupported, broken"]),
+        ("breaks", patient, &["died", "the page table is gone"]),
+    ] {
+        let (ending, step) = met(what, limits);
+        let Ending::Broken(how) = ending else { panic!("{what}: {ending:?}") };
+        let how = how.to_string();
+        assert_eq!(step, 3, "{what}: {how}");
+        assert!(tells.iter().all(|it| how.contains(it)), "{what}: {how}");
+    }
+}
+
+#[test]
+fn a_hang_is_ended() {
+    let limits = Limits { time: Duration::from_secs(3), ..Limits::USUAL };
+    let (ending, step) = met("hangs", limits);
+    let Ending::Broken(Breakage::Hung(how)) = ending else { panic!("{ending:?}") };
+    assert!(step == 3 && how.contains("VirtualProtect"), "step {step}: {how}");
+}
+
+#[test]
+fn what_it_cannot_do_is_skipped_with_its_reason() {
+    let (ending, step) = met("declines", Limits::USUAL);
+    let Ending::Skipped(why) = ending else { panic!("{ending:?}") };
+    assert_eq!((&*why, step), ("step 3: no protection here (mailto:me)", 3));
+}
+
+#[test]
+fn a_crash_in_random_work_is_shrunk() {
+    let case = RandomCase {
+        index: 1,
+        seed: Seed::Number(7).case(1),
+        ops: 300,
+        profile: "wide".to_owned(),
+    };
+    let backend = evil("dies", Limits::USUAL);
+    let ran = Runner.random(&case, &backend, Settings::default()).expect("a known profile");
+    assert_eq!(ran.result.word, VerdictWord::Broken, "{:?}", ran.result);
+    let steps = ran.failing.expect("the smallest case").steps;
+    let names: Vec<&str> = steps.iter().map(|step| step.action.name()).collect();
+    assert_eq!(names, ["VirtualAlloc", "VirtualProtect"], "{steps:?}");
+}
