@@ -2,8 +2,12 @@
 //! and an adapter that dies, hangs, floods or lies is a result with its step.
 #![cfg(target_os = "linux")]
 
+use hostmem::engine::{Engine as _, RandomCase, Settings};
 use hostmem::files::builtin;
+use hostmem::report::VerdictWord;
 use hostmem::run::{Outcome, run_scenario};
+use hostmem::runner::Runner;
+use hostmem::seed::Seed;
 use hostmem_backends::agent::AgentBackend;
 use hostmem_interface::Backend;
 use hostmem_interface::scenario::Scenario;
@@ -51,4 +55,23 @@ fn the_model_is_the_same_behind_the_protocol() {
         steps += through.steps;
     }
     assert!(steps > 3000, "{steps} steps");
+}
+
+#[test]
+fn random_work_is_the_same_behind_the_protocol() {
+    let agent = served("model");
+    for (index, profile) in (0..6).zip(["clr", "wide", "hostile"].into_iter().cycle()) {
+        let case = RandomCase {
+            index,
+            seed: Seed::Number(11).case(index),
+            ops: 300,
+            profile: profile.to_owned(),
+        };
+        let ran = |backend: &dyn Backend| {
+            Runner.random(&case, backend, Settings::default()).expect("a known profile").result
+        };
+        let (straight, through) = (ran(&ModelBackend), ran(&agent));
+        assert_eq!(straight.word, VerdictWord::Agrees, "{straight:?}");
+        assert_eq!(straight.record, through.record, "{}: {through:?}", case.name());
+    }
 }

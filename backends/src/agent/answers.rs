@@ -105,7 +105,9 @@ pub(super) fn read<A>(
             Refusal { hresult, win32: Some(Win32Error(code)) }
         }
         // Only the error is said: the HRESULT is what the interface wants for it.
-        (487, true) => Refusal::not_ours(),
+        (487, true) if matches!(call, Call::VirtualFree { .. } | Call::Free { .. }) => {
+            Refusal::not_ours()
+        }
         (_, true) => Refusal::from_win32(Win32Error(code)),
     };
     from.end()?;

@@ -86,6 +86,14 @@ impl<C: Callee + ?Sized> Callee for &mut C {
     fn checkpoint(&mut self) -> Result<(), String> {
         (**self).checkpoint()
     }
+
+    fn looks_ahead(&self) -> bool {
+        (**self).looks_ahead()
+    }
+
+    fn foresee(&mut self, calls: &[Foreseen]) {
+        (**self).foresee(calls);
+    }
 }
 
 /// A subject that a case keeps for itself: single calls come from the thread that asks, and

@@ -151,7 +151,7 @@ impl<'a> Case<'a> {
     /// The same case with somebody else to call, from here on; nobody is told.
     pub(super) fn shadow<'b>(&self, callee: &'b mut dyn Callee) -> Case<'b> {
         Case {
-            callee,
+            callee: Box::new(callee),
             judge: self.judge.clone(),
             subject: self.subject.clone(),
             bound: self.bound.clone(),

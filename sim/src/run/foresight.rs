@@ -9,6 +9,8 @@
 //!   where the subject says that the region ends;
 //! * a call of which the law permits both success and refusal;
 //! * a long access that will fault: what follows the fault must not be done;
+//! * an allocation anywhere while the subject's heaps hold blocks: the model in its place would
+//!   have put them elsewhere;
 //! * steps that overlap in time: they are to overlap.
 //!
 //! If the case asks something else after all, nothing is lost but time: it is run again call
@@ -42,10 +44,12 @@ impl Case<'_> {
             return;
         }
         let mut foreseer = Foreseer::new(self.judge.state.clone());
-        let mut shadow = self.shadow(&mut foreseer);
-        if shadow.carry_on(steps).is_continue() && to_the_end {
-            // Whatever ends the shadow has been asked for by then.
-            let _ = shadow.end();
+        {
+            let mut shadow = self.shadow(&mut foreseer);
+            if shadow.carry_on(steps).is_continue() && to_the_end {
+                // Whatever ends the shadow has been asked for by then.
+                let _ = shadow.end();
+            }
         }
         if foreseer.calls.len() > 1 {
             self.callee.foresee(&foreseer.calls);
@@ -80,12 +84,16 @@ struct Foreseer {
     allocations: Vec<(Address, u64)>,
     /// Which of them a name stands for.
     names: BTreeMap<Name, usize>,
+    /// Blocks are in the way of which the model does not know where the heap would go on.
+    among_blocks: bool,
     ended: bool,
 }
 
 impl Foreseer {
-    const fn new(state: State) -> Self {
+    fn new(state: State) -> Self {
+        let among_blocks = state.heaps.blocks().next().is_some();
         Self {
+            among_blocks,
             actor: Actor::new(state),
             calls: Vec::new(),
             allocations: Vec::new(),
@@ -148,6 +156,10 @@ impl Foreseer {
 impl Callee for Foreseer {
     fn call(&mut self, issued: &Issued<'_>) -> Reply {
         if self.ended {
+            return self.end();
+        }
+        let anywhere = issued.call.address().is_none_or(|address| *address == Address::NULL);
+        if self.among_blocks && issued.call.allocates() && anywhere {
             return self.end();
         }
         let Some(spot) = self.spot(issued) else { return self.end() };

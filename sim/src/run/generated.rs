@@ -7,14 +7,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use hostmem_interface::scenario::{Action, Level, MachineRequest, Name, Scenario, Step};
-use hostmem_interface::{Backend, Call, Description, Grain, Machine, OpenError};
+use hostmem_interface::{AheadOfCase, Backend, Call, Description, Grain, Machine, OpenError};
 use hostmem_model::State;
 
 use crate::run::callee::{Callee, Owned, with_threads};
 use crate::run::case::{Case, Ending, Observer};
 use crate::run::coverage::Coverage;
 use crate::run::needs::needs;
-use crate::run::scenario::{Outcome, not_opened};
+use crate::run::scenario::{Outcome, not_again, not_opened, run_call_by_call};
 use crate::view::{Binding, View};
 
 /// Writes the steps of one intent for the state that it sees and the rules that the case has
@@ -56,15 +56,45 @@ pub fn run_generated(
         Ok(subject) => subject,
         Err(error) => return unopened(about, error),
     };
-    with_threads(&*subject, |callee| {
+    let (generated, rest) = with_threads(&*subject, |callee| {
         let mut growing = Growing::new(about, machine, callee, subject.description());
         growing.case = growing.case.observed_by(observe);
         let flow = match length.threads {
             0 | 1 => growing.grow(length.steps, generator),
             _ => growing.grow_abreast(length, generator),
         };
-        growing.end(flow)
-    })
+        let rest = std::mem::take(&mut growing.rest);
+        (growing.end(flow), rest)
+    });
+    match subject.went_wrong_ahead() {
+        None => generated,
+        Some(wrong) => {
+            drop(subject);
+            call_by_call(generated, rest, wrong, backend)
+        }
+    }
+}
+
+/// Runs a case again whose last steps were carried out ahead and went wrong.
+fn call_by_call(
+    generated: Generated,
+    rest: Vec<Step>,
+    wrong: AheadOfCase,
+    backend: &dyn Backend,
+) -> Generated {
+    let Generated { outcome: before, mut scenario } = generated;
+    for step in rest {
+        give_name(&step, &mut scenario.names);
+        scenario.needs = scenario.needs.iter().chain(needs(&step).iter()).collect();
+        scenario.steps.push(step);
+    }
+    let again = run_call_by_call(&scenario, backend);
+    let outcome = match (&again.ending, wrong) {
+        (Ending::Broken(_), _) | (_, AheadOfCase::Unforeseen(_)) => again,
+        (_, AheadOfCase::Broken(how)) => Outcome { ending: not_again(how), ..before },
+    };
+    scenario.steps.truncate(outcome.steps.max(1));
+    Generated { outcome, scenario }
 }
 
 fn unopened(about: &str, error: OpenError) -> Generated {
@@ -80,6 +110,8 @@ pub struct Growing<'a> {
     description: Description,
     /// How many intents in a row were beyond the subject.
     idle: usize,
+    /// The steps of the last script that were not carried out.
+    rest: Vec<Step>,
 }
 
 impl Growing<'static> {
@@ -117,7 +149,7 @@ impl<'a> Growing<'a> {
         };
         let id = about.as_bytes();
         let case = Case::new(callee, State::new(shown), description, Level::Must, id).generated();
-        Self { case, scenario, description: description.clone(), idle: 0 }
+        Self { case, scenario, description: description.clone(), idle: 0, rest: Vec::new() }
     }
 
     /// What a generator may see.
@@ -147,8 +179,16 @@ impl<'a> Growing<'a> {
     /// # Errors
     /// How the case ended, if it did.
     pub fn carry_out(&mut self, script: Vec<Step>) -> ControlFlow<Ending> {
-        for step in script {
-            if !self.carry_out_one(step)? {
+        if script.len() > 1 {
+            self.case.foresee(&script, false);
+        }
+        let mut script = script.into_iter();
+        while let Some(step) = script.next() {
+            let flow = self.carry_out_one(step);
+            if flow.is_break() {
+                self.rest = script.by_ref().collect();
+            }
+            if !flow? {
                 // The rest of the script was written for what was not made.
                 break;
             }
@@ -169,8 +209,14 @@ impl<'a> Growing<'a> {
         let Scenario { steps, names, .. } = &mut self.scenario;
         steps.push(step);
         let step = steps.last_mut().expect("just pushed");
+        let bind = step.bind;
         let flow = self.case.step(step);
         let made = settle(&self.case, step, names);
+        if let ControlFlow::Break(Ending::Broken(_) | Ending::Skipped(_)) = flow {
+            // Of what was carried out ahead and went wrong, later steps may use the name.
+            step.bind = bind;
+            give_name(step, names);
+        }
         flow.map_continue(|()| made)
     }
 
@@ -208,12 +254,18 @@ pub(super) fn settle(case: &Case<'_>, step: &mut Step, names: &mut Vec<Arc<str>>
         step.bind = None;
         return false;
     }
+    give_name(step, names);
+    true
+}
+
+fn give_name(step: &Step, names: &mut Vec<Arc<str>>) {
+    let Some(Name(number)) = step.bind else { return };
+    let at = number as usize;
     while names.len() <= at {
         // A number before it may belong to another thread's step that was refused.
         names.push(format!("none{}", names.len()).into());
     }
     names[at] = name_of(step);
-    true
 }
 
 fn name_of(step: &Step) -> Arc<str> {

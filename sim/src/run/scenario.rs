@@ -104,11 +104,26 @@ pub fn run_scenario(
     backend: &dyn Backend,
     observe: Observe<'_>,
 ) -> Outcome {
+    run_ahead(scenario, id, backend, true, observe)
+}
+
+/// The same, and the subject is never told what comes next.
+pub(super) fn run_call_by_call(scenario: &Scenario, backend: &dyn Backend) -> Outcome {
+    run_ahead(scenario, "", backend, false, &mut |_, _| {})
+}
+
+fn run_ahead(
+    scenario: &Scenario,
+    id: &str,
+    backend: &dyn Backend,
+    mut ahead: bool,
+    observe: Observe<'_>,
+) -> Outcome {
     let machine = scenario.machine.machine();
     if let Some(contradiction) = self_check(scenario, id) {
         return contradiction;
     }
-    let (mut attempt, mut ahead) = (0, true);
+    let mut attempt = 0;
     let mut broken_ahead = None;
     loop {
         let subject = match backend.open(&machine) {
@@ -236,7 +251,7 @@ pub(crate) fn not_opened(error: OpenError) -> Ending {
 }
 
 /// A breakage among calls that were made at once, which did not happen again call by call.
-fn not_again(how: Breakage) -> Ending {
+pub(super) fn not_again(how: Breakage) -> Ending {
     let told = |text: String| format!("{text}; one call at a time it did not happen again");
     Ending::Broken(match how {
         Breakage::Died(how) => Breakage::Died(told(how)),
