@@ -8,6 +8,7 @@
 //! * [`run`], [`reduce`]: one case judged step by step, and shrunk if it fails;
 //! * [`engine`], [`runner`], [`backend`], [`parts`], [`law`]: the seams through which the
 //!   command meets the runner, the subjects and the rules;
+//! * [`conform`]: the law as a matrix, rules by implementations;
 //! * [`exhaust`]: small scopes searched to the end; [`fail_each`]: every call made to fail;
 //! * [`files`]: scenarios on disk and in the binary;
 //! * [`campaign`]: many cases on many threads, told of in one order;
@@ -21,6 +22,7 @@
 pub mod backend;
 pub mod campaign;
 pub mod cli;
+pub mod conform;
 pub mod engine;
 pub mod exhaust;
 pub mod fail_each;

@@ -1,8 +1,8 @@
 //! The command line: one file a command, each a thin function over the library.
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
-//! `check` and `replay`; [`check`], [`replay`], [`merge`], [`exhaust`], [`import`], [`list`],
-//! [`explain`], [`schema`], [`fmt`] and [`agent`] are the commands.
+//! `check` and `replay`; [`check`], [`replay`], [`merge`], [`conform`], [`diff`], [`exhaust`],
+//! [`import`], [`list`], [`explain`], [`schema`], [`fmt`] and [`agent`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
@@ -12,6 +12,8 @@
 #[cfg(target_os = "linux")]
 pub mod agent;
 pub mod check;
+pub mod conform;
+pub mod diff;
 pub mod exhaust;
 pub mod explain;
 pub mod fmt;
@@ -33,6 +35,7 @@ use clap::{Parser, Subcommand};
 use crate::backend::BackendError;
 use crate::campaign::failure;
 use crate::campaign::stop::Stop;
+use crate::conform::known::KnownError;
 use crate::files::select::SelectError;
 use crate::files::{FileError, WriteError};
 use crate::output::{Output, complain};
@@ -71,6 +74,8 @@ enum Command {
     Check(check::Check),
     Replay(replay::Replay),
     Merge(merge::Merge),
+    Conform(conform::Conform),
+    Diff(diff::Diff),
     Exhaust(exhaust::Exhaust),
     Import(import::Import),
     List(list::List),
@@ -109,6 +114,9 @@ pub enum Error {
     /// Standard output could not be written.
     #[error("standard output cannot be written: {0}")]
     Output(#[from] io::Error),
+    /// A list of known differences that is no use.
+    #[error(transparent)]
+    Known(#[from] KnownError),
     /// Anything else.
     #[error("{0}")]
     Usage(String),
@@ -173,6 +181,8 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
         Command::Check(command) => command.run(context),
         Command::Replay(command) => command.run(context),
         Command::Merge(command) => command.run(context),
+        Command::Conform(command) => command.run(context),
+        Command::Diff(command) => command.run(context),
         Command::Exhaust(command) => command.run(context),
         Command::Import(command) => command.run(context),
         Command::List(command) => command.run(context),

@@ -88,10 +88,15 @@ impl RunOptions {
     /// How many threads.
     #[must_use]
     pub fn jobs(&self) -> usize {
-        // More than 8 at a time gain little and cost memory: a large case may hold 100 MiB.
-        let processors = || thread::available_parallelism().map_or(1, NonZeroUsize::get).min(8);
-        self.jobs.map_or_else(processors, NonZeroUsize::get)
+        self.jobs.unwrap_or_else(processors).get()
     }
+}
+
+/// The number of processors, at most 8: more at a time gain little and cost memory, because a
+/// large case may hold 100 MiB.
+pub(super) fn processors() -> NonZeroUsize {
+    const MOST: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");
+    thread::available_parallelism().map_or(NonZeroUsize::MIN, |it| it.min(MOST))
 }
 
 /// A length of time: a whole number and `ms`, `s`, `m` or `h`; seconds if nothing is said.

@@ -94,7 +94,7 @@ fn write_end(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
 }
 
 /// Text inside a line or a cell of a table.
-fn cell(text: &str) -> String {
+pub(crate) fn cell(text: &str) -> String {
     let mut shown = String::new();
     for c in printable(text).chars() {
         match c {
@@ -110,7 +110,7 @@ fn cell(text: &str) -> String {
 }
 
 /// Text as code: between more backticks than it has in a row.
-fn code(text: &str) -> String {
+pub(crate) fn code(text: &str) -> String {
     let text = printable(text).replace('\n', " ");
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest + 1);

@@ -180,7 +180,7 @@ pub(super) fn status(report: &Report) -> ExitStatus {
     status
 }
 
-fn of_result(result: &CaseResult, strict: bool) -> ExitStatus {
+pub(crate) fn of_result(result: &CaseResult, strict: bool) -> ExitStatus {
     if result.is_contradiction() {
         ExitStatus::Contradiction
     } else if result.word == VerdictWord::Broken {

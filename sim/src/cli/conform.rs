@@ -1,0 +1,211 @@
+//! `hostmem conform`: the law as a matrix, rules by implementations.
+//!
+//! Deliberately not here: cells and formats ([`crate::conform`]).
+
+use std::io::Write as _;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Mutex;
+
+use clap::{Args, ValueEnum};
+use hostmem_interface::{Backend as _, Machine};
+use rayon::prelude::*;
+
+use super::options::processors;
+use super::{Context, Error};
+use crate::backend::{self, Named};
+use crate::conform::known::Known;
+use crate::conform::matrix::{Column, column};
+use crate::conform::{Cell, Matrix, minimal, report, trial};
+use crate::files::{Atomic, NamedScenario, Selection, builtin};
+use crate::progress::Progress;
+use crate::report::{ExitStatus, Suite, VerdictWord};
+
+/// Hold implementations against the law, rule by rule
+///
+/// Runs the built-in scenarios on each, and shows what came of each rule: agrees (with the
+/// reading taken, where several are permitted), diverges, tolerated, skipped, broken. For what
+/// differs there is the smallest scenario that shows it.
+#[derive(Debug, Args)]
+pub struct Conform {
+    /// An implementation; may be given several times [default: this machine's own system].
+    /// NAME=BACKEND gives it another name in reports
+    #[arg(short, long = "backend", value_name = "BACKEND")]
+    backends: Vec<String>,
+    /// Only scenarios that prove this rule, or whose path fits this glob
+    #[arg(long, value_name = "RULE|GLOB")]
+    only: Vec<String>,
+    /// Not the scenarios that prove this rule, or whose path fits this glob
+    #[arg(long, value_name = "RULE|GLOB")]
+    skip: Vec<String>,
+    /// How many scenarios run at a time; the result is the same for any number
+    #[arg(short, long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
+    /// Let any divergence fail the run, not only from a must rule
+    #[arg(long)]
+    strict: bool,
+    /// A folder with a file of known differences for each implementation, NAME.json
+    #[arg(long, value_name = "DIR")]
+    known: Option<PathBuf>,
+    /// Write those files anew: what differs now, with the reasons that are there
+    #[arg(long, requires = "known")]
+    update_known: bool,
+    /// The format of the report
+    #[arg(long, value_enum, default_value_t)]
+    format: Format,
+    /// Write the report to this file
+    #[arg(short, long, value_name = "FILE")]
+    output: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, Default, ValueEnum)]
+enum Format {
+    /// A table, and a paragraph for each difference
+    #[default]
+    Human,
+    /// One JSON document, for `hostmem diff` too
+    Json,
+    /// JUnit XML, for CI
+    Junit,
+    /// A Markdown page
+    Markdown,
+    /// One self-contained page
+    Html,
+}
+
+impl Conform {
+    /// Runs the command.
+    ///
+    /// # Errors
+    /// A mistake in the options, a list of known differences that cannot be used, or a report
+    /// that cannot be written.
+    pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
+        let selection = Selection::new(&self.only, &self.skip)?;
+        let scenarios = selected(&selection)?;
+        let backends = backend::parse_all(&self.backends, context.parts.backends)?;
+        let known: Vec<Known> =
+            backends.iter().map(|it| self.known(it)).collect::<Result<_, _>>()?;
+        let file = self.output.as_deref().map(Atomic::new).transpose()?;
+        let columns = in_parallel(self.jobs, || columns(&scenarios, &backends))?;
+        let mut matrix = Matrix::of(&scenarios, self.held_against_known(columns, &known)?);
+        in_parallel(self.jobs, || shrink_all(&mut matrix, &scenarios, &backends));
+        let mut text = Vec::new();
+        self.write(&matrix, &mut text)?;
+        match file {
+            Some(mut file) => {
+                file.write_all(&text).map_err(|source| file.wrong(source))?;
+                file.finish()?;
+            }
+            None => context.out.write_all(&text)?,
+        }
+        Ok(matrix.status(self.strict))
+    }
+
+    fn known(&self, backend: &Named) -> Result<Known, Error> {
+        match &self.known {
+            Some(folder) => Ok(Known::read(folder, &backend.name)?),
+            None => Ok(Known::default()),
+        }
+    }
+
+    /// Marks what is known, after it was written anew if that was asked for.
+    fn held_against_known(
+        &self,
+        mut columns: Vec<Column>,
+        known: &[Known],
+    ) -> Result<Vec<Column>, Error> {
+        for ((implementation, _), known) in columns.iter_mut().zip(known) {
+            if let (Some(folder), true) = (&self.known, self.update_known) {
+                let known = known.updated(&implementation.name, &implementation.results);
+                known.write(folder)?;
+                known.apply(&mut implementation.results);
+            } else {
+                known.apply(&mut implementation.results);
+            }
+        }
+        Ok(columns)
+    }
+
+    fn write(&self, matrix: &Matrix, out: &mut Vec<u8>) -> Result<(), Error> {
+        match self.format {
+            Format::Human => report::human(matrix, out),
+            Format::Json => report::json(matrix, out),
+            Format::Junit => report::junit(matrix, self.strict, out),
+            Format::Markdown => report::markdown(matrix, out),
+            Format::Html => report::html(matrix, out),
+        }
+        .map_err(Error::from)
+    }
+}
+
+/// The built-in scenarios but the recordings, which prove no rule by themselves.
+fn selected(selection: &Selection) -> Result<Vec<NamedScenario>, Error> {
+    let mut scenarios = Vec::new();
+    for builtin in builtin::all().iter().filter(|it| it.suite != Suite::Recordings) {
+        let named = builtin.read()?;
+        if selection.selects(&named.name, &named.scenario.rules) {
+            scenarios.push(named);
+        }
+    }
+    if scenarios.is_empty() {
+        let why = "no scenario is selected; `hostmem list scenarios` prints them";
+        return Err(Error::Usage(why.to_owned()));
+    }
+    Ok(scenarios)
+}
+
+/// Runs `work` on that many threads, or as many as there are processors.
+fn in_parallel<T: Send>(jobs: Option<NonZeroUsize>, work: impl FnOnce() -> T + Send) -> T {
+    let threads = jobs.unwrap_or_else(processors).get();
+    match rayon::ThreadPoolBuilder::new().num_threads(threads).build() {
+        Ok(pool) => pool.install(work),
+        // No threads to be had: then on this one.
+        Err(_) => work(),
+    }
+}
+
+fn columns(scenarios: &[NamedScenario], backends: &[Named]) -> Result<Vec<Column>, Error> {
+    let progress = Mutex::new(Progress::new(Some((scenarios.len() * backends.len()) as u64)));
+    let one = |backend: &Named| {
+        let trials: Result<Vec<_>, _> = scenarios
+            .par_iter()
+            .map(|scenario| {
+                let mut trial = trial::run(scenario, backend)?;
+                trial.result.backend.clone_from(&backend.name);
+                progress.lock().expect("nobody panics here").case(&trial.result);
+                Ok::<_, crate::engine::Unreadable>(trial)
+            })
+            .collect();
+        let trials = trials.map_err(|error| Error::Usage(error.to_string()))?;
+        Ok(column(backend.name.clone(), about(backend), trials))
+    };
+    let columns = backends.iter().map(one).collect();
+    progress.lock().expect("nobody panics here").finish();
+    columns
+}
+
+/// What an implementation says of itself.
+fn about(backend: &Named) -> String {
+    match backend.open(&Machine::default()) {
+        Ok(subject) => {
+            let description = subject.description();
+            format!("{} {}", description.name, description.version).trim_end().to_owned()
+        }
+        Err(error) => error.to_string(),
+    }
+}
+
+/// Finds the smallest scenario of every cell that differs.
+fn shrink_all(matrix: &mut Matrix, scenarios: &[NamedScenario], backends: &[Named]) {
+    let differs = |cell: &Cell| !matches!(cell.verdict, VerdictWord::Agrees | VerdictWord::Skipped);
+    let mut cells: Vec<(&mut Cell, &Named)> = matrix
+        .rows
+        .iter_mut()
+        .flat_map(|row| row.cells.iter_mut().zip(backends))
+        .filter(|(cell, _)| differs(cell))
+        .collect();
+    cells.par_iter_mut().for_each(|(cell, backend)| {
+        let named = scenarios.iter().find(|it| Some(&it.name) == cell.scenario.as_ref());
+        cell.minimal = named.and_then(|it| minimal::minimal(&it.name, &it.scenario, *backend));
+    });
+}

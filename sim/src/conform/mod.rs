@@ -1,0 +1,26 @@
+//! The law as a matrix: rules by implementations, in the five verdict words.
+//!
+//! Every scenario that ships (recordings apart) is run on every implementation. What came of
+//! the scenarios that prove a rule makes up its cell. Whatever is not *agrees* says why in one
+//! sentence, with the smallest scenario that shows it.
+//!
+//! Map, in reading order:
+//!
+//! * [`trial`]: one scenario on one implementation, with the readings that it took;
+//! * [`known`]: differences that are known, each by rule and scenario; the list cannot rot;
+//! * [`matrix`]: from trials to cells;
+//! * [`minimal`]: the smallest scenario of a cell, without an address in it;
+//! * [`report`]: the formats;
+//! * [`diff`]: what changed between two reports.
+//!
+//! Deliberately not here: any address or time. Two reports on the same implementations are
+//! equal, byte for byte.
+
+pub mod diff;
+pub mod known;
+pub mod matrix;
+pub mod minimal;
+pub mod report;
+pub mod trial;
+
+pub use matrix::{Cell, Matrix};
