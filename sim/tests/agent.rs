@@ -66,6 +66,8 @@ fn random_work_is_the_same_behind_the_protocol() {
             seed: Seed::Number(11).case(index),
             ops: 300,
             profile: profile.to_owned(),
+            swarm: String::new(),
+            threads: 1,
         };
         let ran = |backend: &dyn Backend| {
             Runner.random(&case, backend, Settings::default()).expect("a known profile").result

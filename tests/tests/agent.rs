@@ -90,6 +90,8 @@ fn a_crash_in_random_work_is_shrunk() {
         seed: Seed::Number(7).case(1),
         ops: 300,
         profile: "wide".to_owned(),
+        swarm: String::new(),
+        threads: 1,
     };
     let backend = evil("dies", Limits::USUAL);
     let ran = Runner.random(&case, &backend, Settings::default()).expect("a known profile");

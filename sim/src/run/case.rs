@@ -58,7 +58,7 @@ pub enum Ending {
 
 /// A pending `FailNext`.
 #[derive(Clone, Debug)]
-struct Injection {
+pub(super) struct Injection {
     method: String,
     left: u64,
     hresult: Hresult,
@@ -94,10 +94,10 @@ pub struct Case<'a> {
     pub(super) others: Vec<Judge>,
     pub(super) subject: Description,
     pub(super) bound: Vec<Option<Binding>>,
-    shown: Vec<Binding>,
-    generated: bool,
-    heaps: Vec<Option<MallocId>>,
-    injections: Vec<Injection>,
+    pub(super) shown: Vec<Binding>,
+    pub(super) generated: bool,
+    pub(super) heaps: Vec<Option<MallocId>>,
+    pub(super) injections: Vec<Injection>,
     pub(super) checkpoints: Checkpoints,
     pub(super) record: Record,
     /// Which rule decided how often.
@@ -106,8 +106,8 @@ pub struct Case<'a> {
     pub readings: Vec<RuleId>,
     /// How many steps were carried out.
     pub steps: usize,
-    level: Level,
-    observer: Option<Observer<'a>>,
+    pub(super) level: Level,
+    pub(super) observer: Option<Observer<'a>>,
     /// Whether the callee may be told what comes next.
     pub(super) ahead: bool,
 }
@@ -145,28 +145,6 @@ impl<'a> Case<'a> {
             level,
             observer: None,
             ahead: true,
-        }
-    }
-
-    /// The same case with somebody else to call, from here on; nobody is told.
-    pub(super) fn shadow<'b>(&self, callee: &'b mut dyn Callee) -> Case<'b> {
-        Case {
-            callee: Box::new(callee),
-            judge: self.judge.clone(),
-            subject: self.subject.clone(),
-            bound: self.bound.clone(),
-            shown: self.shown.clone(),
-            generated: self.generated,
-            heaps: self.heaps.clone(),
-            injections: self.injections.clone(),
-            checkpoints: self.checkpoints,
-            record: Record::new(&[]),
-            coverage: Coverage::default(),
-            readings: Vec::new(),
-            steps: self.steps,
-            level: self.level,
-            observer: None,
-            ahead: false,
         }
     }
 

@@ -30,6 +30,8 @@ use hostmem_model::verdict::{Answer, Verdict};
 
 use crate::run::callee::{Callee, Issued};
 use crate::run::case::{Case, Ending};
+use crate::run::coverage::Coverage;
+use crate::run::digest::Record;
 use crate::run::group::group_length;
 use crate::run::needs::needs;
 
@@ -40,7 +42,9 @@ impl Case<'_> {
     /// Tells the callee which calls come next, if it wants to know; `to_the_end` if nothing
     /// follows the steps but the last checkpoint.
     pub(super) fn foresee(&mut self, steps: &[Step], to_the_end: bool) {
-        if !self.ahead || !self.callee.looks_ahead() {
+        // Where the subject may be in one of several states, nothing is foreseen.
+        let certain = self.others.is_empty();
+        if !self.ahead || !certain || !self.callee.looks_ahead() {
             return;
         }
         let mut foreseer = Foreseer::new(self.judge.state.clone());
@@ -53,6 +57,29 @@ impl Case<'_> {
         }
         if foreseer.calls.len() > 1 {
             self.callee.foresee(&foreseer.calls);
+        }
+    }
+
+    /// The same case with somebody else to call, from here on; nobody is told.
+    fn shadow<'b>(&self, callee: &'b mut dyn Callee) -> Case<'b> {
+        Case {
+            callee: Box::new(callee),
+            judge: self.judge.clone(),
+            others: Vec::new(),
+            subject: self.subject.clone(),
+            bound: self.bound.clone(),
+            shown: self.shown.clone(),
+            generated: self.generated,
+            heaps: self.heaps.clone(),
+            injections: self.injections.clone(),
+            checkpoints: self.checkpoints,
+            record: Record::new(&[]),
+            coverage: Coverage::default(),
+            readings: Vec::new(),
+            steps: self.steps,
+            level: self.level,
+            observer: None,
+            ahead: false,
         }
     }
 
