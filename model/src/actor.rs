@@ -16,6 +16,7 @@ use hostmem_interface::{
 };
 
 use crate::effect::Effect;
+use crate::judge::may_lack;
 use crate::placement::{heap_place, place};
 use crate::rules::decide;
 use crate::state::State;
@@ -37,6 +38,16 @@ pub struct Actor {
 struct Candidate {
     outcome: Outcome,
     effect: Effect,
+}
+
+/// The ways to lack memory: address space, and commit.
+const LACKS: [Win32Error; 2] =
+    [Win32Error::ERROR_NOT_ENOUGH_MEMORY, Win32Error::ERROR_COMMITMENT_LIMIT];
+
+impl Candidate {
+    fn lack(error: Win32Error) -> Self {
+        Self { outcome: Refusal::from_win32(error).into(), effect: Effect::None }
+    }
 }
 
 impl Actor {
@@ -72,7 +83,13 @@ impl Actor {
         prefer: impl Fn(&Outcome) -> bool,
     ) -> (Reply, bool) {
         let mut candidates = self.candidates(call, verdict);
-        let liked = candidates.iter().position(|candidate| prefer(&candidate.outcome));
+        let fits = |candidate: &Candidate| prefer(&candidate.outcome);
+        let mut liked = candidates.iter().position(fits);
+        if liked.is_none() && verdict.permits_success() && may_lack(&self.state, call) {
+            // Any machine may lack memory; this one only where that is wanted.
+            candidates.extend(LACKS.map(Candidate::lack));
+            liked = candidates.iter().position(fits);
+        }
         let chosen = candidates.swap_remove(liked.unwrap_or(0));
         if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &chosen.outcome)
             && let Some(byte) = self.not_ret(*address)
@@ -110,8 +127,7 @@ impl Actor {
         }
         if candidates.is_empty() {
             // A choice that the rules leave open, and no place for it.
-            let refusal = Refusal::from_win32(Win32Error::ERROR_NOT_ENOUGH_MEMORY);
-            candidates.push(Candidate { outcome: refusal.into(), effect: Effect::None });
+            candidates.push(Candidate::lack(Win32Error::ERROR_NOT_ENOUGH_MEMORY));
         }
         candidates
     }

@@ -203,7 +203,10 @@ impl Judge {
             observed: outcome.to_string(),
         };
         if let Outcome::Refused(refusal) = outcome {
-            if refusal.is_out_of_memory() && verdict.permits_success() && self.may_lack(call) {
+            if refusal.is_out_of_memory()
+                && verdict.permits_success()
+                && may_lack(&self.state, call)
+            {
                 return self.lack_of_memory(call, *refusal);
             }
             let says_487 = matches!(
@@ -215,19 +218,6 @@ impl Judge {
             }
         }
         Judgement::Diverges(divergence)
-    }
-
-    /// Whether the call may be refused for lack of memory at all. A machine with a stated
-    /// commit limit refuses exactly there, so a success of the model's is not refusable.
-    fn may_lack(&self, call: &Call) -> bool {
-        match call {
-            Call::VirtualAlloc { .. } => self.state.machine().commit_limit.is_none(),
-            Call::CreateMalloc { .. }
-            | Call::Alloc { .. }
-            | Call::DebugAlloc { .. }
-            | Call::NeedsVirtualAddressSpace { .. } => true,
-            _ => false,
-        }
     }
 
     fn lack_of_memory(&self, call: &Call, refusal: Refusal) -> Judgement {
@@ -412,6 +402,20 @@ impl Judge {
             }
         }
         yes_if(seen.load <= 100, || effect.clone())
+    }
+}
+
+/// Whether a call may be refused for lack of memory at all. A machine with a stated commit
+/// limit refuses exactly there, so a success of the model's is not refusable.
+#[must_use]
+pub const fn may_lack(state: &State, call: &Call) -> bool {
+    match call {
+        Call::VirtualAlloc { .. } => state.machine().commit_limit.is_none(),
+        Call::CreateMalloc { .. }
+        | Call::Alloc { .. }
+        | Call::DebugAlloc { .. }
+        | Call::NeedsVirtualAddressSpace { .. } => true,
+        _ => false,
     }
 }
 

@@ -230,6 +230,10 @@ impl Host for Simulator {
         &self.shared.description
     }
 
+    fn one_at_a_time(&self) -> bool {
+        true
+    }
+
     fn memory(&self) -> &dyn HostMemoryManager {
         self
     }

@@ -3,7 +3,7 @@
 //! (`MUTANTS.md`).
 //!
 //! Map: [`driver`] replays scenarios and looks states over; [`scenarios`] the repository's
-//! files; [`twin`] random calls; [`rules`] one table for each call; [`granules`] and
+//! files; [`twin`] random calls; [`simulator`] the model behind the traits; [`rules`] one table for each call; [`granules`] and
 //! [`runs`] the two data structures below, against plain ones.
 
 mod driver;
@@ -11,4 +11,5 @@ mod granules;
 mod rules;
 mod runs;
 mod scenarios;
+mod simulator;
 mod twin;

@@ -21,7 +21,7 @@ pub struct Parts<'a> {
     pub engine: &'a dyn Engine,
     /// The backends.
     pub backends: &'a [Kind],
-    /// The profiles; the first is the default. Without any there is no random work.
+    /// The profiles. Without any there is no random work.
     pub profiles: &'a [Profile],
 }
 

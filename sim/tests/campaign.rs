@@ -83,7 +83,7 @@ impl Engine for Scripted {
 }
 
 fn plan(cases: Option<u64>) -> Plan {
-    let random = RandomPlan::new(Seed::Number(42), cases, 10, "p");
+    let random = RandomPlan::new(Seed::Number(42), cases, 10, &["p"]);
     Plan {
         fail_each: false,
         scenarios: Vec::new(),

@@ -17,7 +17,7 @@ const STEPS: usize = 4;
 fn is_caught_and_explained(name: &str) {
     let backend = canary(name).expect("a canary of that name");
     for index in 0..CASES {
-        let case = RandomPlan::new(Seed::DEFAULT, None, 500, "wide").case(index);
+        let case = RandomPlan::new(Seed::DEFAULT, None, 500, &["wide"]).case(index);
         let ran = Runner.random(&case, &backend, Settings::default()).expect("a known profile");
         if ran.result.word != VerdictWord::Diverges {
             continue;

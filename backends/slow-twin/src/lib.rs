@@ -223,6 +223,10 @@ impl Host for SlowTwin {
         &self.description
     }
 
+    fn one_at_a_time(&self) -> bool {
+        true
+    }
+
     fn memory(&self) -> &dyn HostMemoryManager {
         self
     }

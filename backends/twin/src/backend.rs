@@ -87,6 +87,10 @@ impl Subject for Manager {
         &self.description
     }
 
+    fn one_at_a_time(&self) -> bool {
+        !matches!(self.lie, Lie::Race(_))
+    }
+
     fn call(&self, call: &Call) -> Reply {
         match self.lie {
             Lie::None => self.lock().act(call),

@@ -20,6 +20,11 @@ pub trait Host: Send + Sync {
     /// What it says of itself.
     fn description(&self) -> &Description;
 
+    /// As [`Subject::one_at_a_time`].
+    fn one_at_a_time(&self) -> bool {
+        false
+    }
+
     /// The manager.
     fn memory(&self) -> &dyn HostMemoryManager;
 
@@ -245,6 +250,10 @@ impl<H: Host> Subject for InProcess<H> {
             *notified = mem::take(&mut inbox);
         }
         reply
+    }
+
+    fn one_at_a_time(&self) -> bool {
+        self.host.one_at_a_time()
     }
 
     fn checkpoint(&self) -> Result<(), String> {

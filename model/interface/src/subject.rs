@@ -311,6 +311,13 @@ pub trait Subject: Send + Sync {
     /// Carries out one call.
     fn call(&self, call: &Call) -> Reply;
 
+    /// Whether calls that may overlap are to be made one at a time, in the order of the case:
+    /// a simulation has nothing to overlap, and its answers must not depend on which thread
+    /// of the harness comes first.
+    fn one_at_a_time(&self) -> bool {
+        false
+    }
+
     /// Compares what the subject tells with what it can find out by other means, for example
     /// with the kernel's own view.
     ///

@@ -70,7 +70,7 @@ fn with_pointer(state: &State, address: Address, size: u64, protect: Protection)
 fn null_old(otherwise: &Verdict, protect: Protection) -> Verdict {
     let rule = if otherwise.permits_success() { VP_02 } else { VP_03 };
     let verdict = Verdict::refuse(rule, Win32Error::ERROR_NOACCESS);
-    if malformed_modifiers(protect).is_some() || is_copy_on_write(protect) {
+    if malformed_modifiers(protect).is_some() {
         return verdict.or(Permitted::refused(VP_05B, No::Win32(BAD_ARGUMENT)));
     }
     verdict

@@ -1,5 +1,8 @@
 //! Reads, writes and executions: permissions, guards, straddling, contents.
 
+use hostmem_interface::MallocType;
+use hostmem_model::effect::Effect;
+
 use super::*;
 
 const AV: &str = "fault: STATUS_ACCESS_VIOLATION on";
@@ -69,6 +72,27 @@ fn straddling_accesses() {
     // A longer one is done page by page, and its first page shows.
     assert_eq!(world.gets(&fill(P, 2 * PAGE, 9)), format!("{AV} write at {:#x}", P + PAGE));
     assert_eq!(world.gets(&read(P, PAGE)), "4096 bytes of 09");
+}
+
+/// An access that begins in pages may end in the heap block behind them, and not behind that.
+#[test]
+fn accesses_across_pages_and_a_block() {
+    let mut world = World::after(&[alloc(P, GRANULE, RC, RW)]);
+    let behind = P + GRANULE;
+    world.0.state.apply(&Effect::CreateMalloc(MallocType(0)));
+    let (malloc, address) = (MallocId(0), Some(Address(behind)));
+    world.0.state.apply(&Effect::Alloc { malloc, size: 2, address });
+    world.rows(&[
+        (write(behind - 2, &[1, 2, 3, 4]), "HM-07 ok"),
+        (read(behind - 2, 4), "HM-07 4 bytes at 0x10fffe, as far as they were written before"),
+        (
+            write(behind - 1, &[1, 2, 3, 4]),
+            &format!("HM-07 {AV} write at 0x10ffff or up to 4 bytes on"),
+        ),
+    ]);
+    world.does(&write(behind - 2, &[1, 2, 3, 4]));
+    assert_eq!(world.gets(&read(behind - 2, 4)), "01020304");
+    assert!(!world.0.state.permits_bytes(Address(behind - 2), &[1, 2, 3, 5]));
 }
 
 /// The first access fires the guard of its page and disarms it; permission comes first or not.

@@ -1,6 +1,6 @@
 //! Heaps, memory load, notifications and address-space notices.
 
-use hostmem_interface::{MallocType, MemoryAvailable, MemoryLoad};
+use hostmem_interface::{MallocType, MemoryAvailable, MemoryLoad, Refusal, Win32Error};
 
 use super::*;
 
@@ -80,6 +80,22 @@ fn blocks() {
     assert_eq!(base_of(&mut world, &block(0, 32)), one, "the gap is large enough");
 }
 
+/// The model lacks memory where a file wants it to, and only for calls that may.
+#[test]
+fn lack_of_memory_where_it_is_wanted() {
+    let mut world = World::after(&[create(0), alloc(P, PAGE, R, RW)]);
+    let mut lacks = |call: &Call, error: Win32Error| {
+        let wanted = Outcome::from(Refusal::from_win32(error));
+        world.0.act_preferring(call, |outcome| *outcome == wanted).1
+    };
+    let (space, commit) = (Win32Error::ERROR_NOT_ENOUGH_MEMORY, Win32Error::ERROR_COMMITMENT_LIMIT);
+    assert!(lacks(&block(0, 1 << 30), space));
+    assert!(lacks(&alloc(P, PAGE, C, RW), commit));
+    assert!(!lacks(&free(P, PAGE, DECOMMIT), space), "no memory is asked for");
+    assert!(!lacks(&alloc(P, PAGE, R, RW), space), "nothing but 487 is right");
+    assert!(!lacks(&block(0, 1 << 30), Win32Error::ERROR_INVALID_ADDRESS));
+}
+
 /// What was written or seen in a block binds, and nothing else does.
 #[test]
 fn block_contents() {
@@ -104,6 +120,10 @@ fn block_contents() {
     world.does(&give_back(0, at));
     assert_eq!(base_of(&mut world, &block(0, 600)), at);
     assert!(world.0.state.heaps.permit(Address(at + 254), &[9]), "a new block holds anything");
+    world.does(&fill(at, 10, 5));
+    let heaps = &world.0.state.heaps;
+    assert!(heaps.permit(Address(at), &[5; 10]) && !heaps.permit(Address(at), &[6]));
+    assert!(heaps.permit(Address(at + 10), &[6]), "only what was filled is known");
     world.does(&fill(at, 600, 6));
     assert_eq!(world.gets(&read(at, 600)), "600 bytes of 06");
 }

@@ -20,7 +20,7 @@ fn checks_in_order() {
         (protect_null(P, 3 * PAGE + 1, RW), &by("VP-03", NULL)),
         (protect_null(END, PAGE, RW), &by("VP-03", NULL)),
         (protect_null(P, PAGE, NA | GUARD), &either("VP-03")),
-        (protect_null(nowhere, PAGE, COW), &either("VP-03")),
+        (protect_null(nowhere, PAGE, COW), &by("VP-03", NULL)),
         (protect(END, 0, NA | GUARD), &by("VP-04", BAD)),
         (protect(P, u64::MAX, RW), &by("VP-04", BAD)),
         (protect(nowhere, END - nowhere + 1, RW), &by("VP-04", BAD)),

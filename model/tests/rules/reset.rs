@@ -73,6 +73,18 @@ fn uncertain_pages() {
     assert!(world.0.state.contents.is_uncertain(Address(P + PAGE), 1));
 }
 
+/// However often the old contents are seen, the system may still discard them.
+#[test]
+fn seen_old_twice_settles_nothing() {
+    let mut world = reset_world();
+    for _ in 0..3 {
+        assert!(reads_as(&mut world, P, &[7]));
+        assert!(world.0.state.contents.is_uncertain(Address(P), 1));
+    }
+    assert!(reads_as(&mut world, P, &[0]), "discarded at last");
+    assert!(!world.0.state.contents.permit(Address(P), &[7]));
+}
+
 /// A write ends the system's freedom; the rest of the page stays in doubt until it is read.
 #[test]
 fn a_write_settles_what_it_writes() {

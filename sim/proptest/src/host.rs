@@ -57,6 +57,10 @@ impl<S: Subject> Subject for Caught<S> {
         reply.unwrap_or_else(|what| Reply::Broken(panicked(&what)))
     }
 
+    fn one_at_a_time(&self) -> bool {
+        self.0.one_at_a_time()
+    }
+
     fn checkpoint(&self) -> Result<(), String> {
         let checked = catch(AssertUnwindSafe(|| self.0.checkpoint()));
         checked.unwrap_or_else(|what| Err(format!("its own check panicked: {what}")))

@@ -83,8 +83,8 @@ pub struct RandomPlan {
     pub cases: Option<u64>,
     /// How many operations each.
     pub ops: usize,
-    /// The profile.
-    pub profile: String,
+    /// The profiles, by name: the cases take turns. Not empty.
+    pub profiles: Vec<String>,
     /// How many threads a case has.
     pub threads: u32,
     /// What is pinned of what the cases draw; empty if nothing is.
@@ -92,11 +92,18 @@ pub struct RandomPlan {
 }
 
 impl RandomPlan {
-    /// So many cases of a profile, on one thread each, with nothing pinned.
+    /// So many cases of some profiles in turn, on one thread each, with nothing pinned.
     #[must_use]
-    pub fn new(seed: Seed, cases: Option<u64>, ops: usize, profile: &str) -> Self {
-        let (profile, swarm) = (profile.to_owned(), String::new());
-        Self { seed, cases, ops, profile, threads: 1, swarm }
+    pub fn new(seed: Seed, cases: Option<u64>, ops: usize, profiles: &[&str]) -> Self {
+        let profiles = profiles.iter().copied().map(str::to_owned).collect();
+        Self { seed, cases, ops, profiles, threads: 1, swarm: String::new() }
+    }
+
+    /// Whose turn the case with that index is.
+    #[must_use]
+    pub fn profile(&self, index: u64) -> &str {
+        let turn = index % self.profiles.len() as u64;
+        &self.profiles[usize::try_from(turn).expect("less than their number")]
     }
 
     /// The case with that index.
@@ -106,7 +113,7 @@ impl RandomPlan {
             index,
             seed: self.seed.case(index),
             ops: self.ops,
-            profile: self.profile.clone(),
+            profile: self.profile(index).to_owned(),
             threads: self.threads,
             swarm: self.swarm.clone(),
         }
@@ -114,7 +121,7 @@ impl RandomPlan {
 
     /// Its options, for the head of a report.
     pub fn describe(&self, add: &mut dyn FnMut(&str, String)) {
-        add("profile", self.profile.clone());
+        add("profile", self.profiles.join(" "));
         add("cases", self.cases.map_or("unlimited".to_owned(), |cases| cases.to_string()));
         add("ops", self.ops.to_string());
         if self.threads > 1 {
@@ -161,7 +168,7 @@ impl Numbers<'_> {
         let Some(random) = self.random else { return false };
         random.cases.is_none_or(|cases| index < cases)
             && (self.selection.is_everything()
-                || self.selection.selects(&RandomCase::name_of(&random.profile, index), &[]))
+                || self.selection.selects(&RandomCase::name_of(random.profile(index), index), &[]))
     }
 }
 
@@ -301,7 +308,7 @@ mod tests {
     use super::*;
 
     fn plan(cases: u64, shard: Shard) -> Plan {
-        let random = Some(RandomPlan::new(Seed::DEFAULT, Some(cases), 1, "p"));
+        let random = Some(RandomPlan::new(Seed::DEFAULT, Some(cases), 1, &["p"]));
         let selection = Selection::default();
         Plan { scenarios: Vec::new(), fail_each: false, random, selection, shard }
     }
@@ -344,6 +351,17 @@ mod tests {
         let Case::Random(case) = turn.case else { panic!("a random case") };
         assert_eq!((case.index, case.seed), (17, Seed::DEFAULT.case(17)));
         assert!(cursor.next().is_none());
+    }
+
+    #[test]
+    fn profiles_take_turns_and_a_case_is_the_same_in_every_turn() {
+        let mut plan = plan(5, Shard::WHOLE);
+        let random = plan.random.as_mut().unwrap();
+        random.profiles = vec!["p".into(), "q".into()];
+        let alone = RandomPlan { profiles: vec!["q".into()], ..random.clone() };
+        assert_eq!(random.case(3), alone.case(3), "so that a failure replays by its profile");
+        let names: Vec<String> = (0..3).map(|index| random.case(index).name()).collect();
+        assert_eq!(names, ["random/p/0", "random/q/1", "random/p/2"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ use crate::campaign::plan::{CASES, OPS, Plan, RandomPlan};
 use crate::files::{FileError, NamedScenario, Selection, builtin};
 use crate::report::ExitStatus;
 use crate::seed::Seed;
-use crate::workload::Profile;
+use crate::workload::{Profile, TURNS};
 
 /// Check a backend: replay the built-in scenarios and CLR recordings, then run random work
 ///
@@ -37,9 +37,10 @@ pub struct Check {
     /// Begin no case after this time (30s, 5m, 1h); a run that it ends has no digest
     #[arg(long, value_name = "TIME", value_parser = duration, help_heading = "What to run")]
     time: Option<Duration>,
-    /// The workload of the random cases [default: the first of `hostmem list profiles`]
-    #[arg(long, value_name = "PROFILE", help_heading = "What to run")]
-    profile: Option<String>,
+    /// The workload of the random cases; of several, the cases take turns
+    /// [default: clr, wide, clr, hostile]
+    #[arg(long = "profile", value_name = "PROFILE", help_heading = "What to run")]
+    profiles: Vec<String>,
     /// How many threads the steps of a random case are spread over, up to 6; with more than
     /// one their calls overlap, and some order of them must be lawful. Such a run has no digest
     #[arg(long, value_name = "N", default_value_t = 1, help_heading = "What to run",
@@ -74,17 +75,24 @@ impl Check {
     }
 
     fn random(&self, profiles: &[Profile]) -> Result<Option<RandomPlan>, Error> {
-        let profile = match &self.profile {
-            None => profiles.first(),
-            Some(name) => Some(named(name, profiles)?),
+        let names: Vec<&str> = if self.profiles.is_empty() {
+            let known = |name: &&str| profiles.iter().any(|profile| profile.name == *name);
+            TURNS.iter().copied().filter(known).collect()
+        } else {
+            self.profiles.iter().map(String::as_str).collect()
         };
+        for name in &names {
+            let drawn = named(name, profiles)?.usual(&self.swarm);
+            drawn.map_err(|why| Error::Usage(format!("--swarm, in the profile {name}: {why}")))?;
+        }
         let cases = self.cases.or(if self.time.is_some() { None } else { Some(CASES) });
-        let Some(profile) = profile else { return Ok(None) };
-        profile.usual(&self.swarm).map_err(|why| Error::Usage(format!("--swarm: {why}")))?;
+        if names.is_empty() {
+            return Ok(None);
+        }
         Ok(Some(RandomPlan {
             threads: self.threads,
             swarm: self.swarm.clone(),
-            ..RandomPlan::new(self.seed, cases, self.ops, profile.name)
+            ..RandomPlan::new(self.seed, cases, self.ops, &names)
         }))
     }
 }

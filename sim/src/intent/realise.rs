@@ -193,6 +193,10 @@ fn write_alloc(
             return;
         }
         Site::At(aim) => match aim.find(script.view()) {
+            // Where a block was, its heap still is: that place cannot be reserved.
+            Some(found) if kind.contains(RESERVE) && owner(script.view(), &found).is_some() => {
+                return make(script, Target::Gone);
+            }
             Some(found) => found,
             None => return make(script, aim.target),
         },

@@ -200,6 +200,9 @@ impl Callee for Threads<'_, '_> {
     }
 
     fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
+        if self.subject.one_at_a_time() {
+            return group.iter().map(|issued| self.call(issued)).collect();
+        }
         // Thread 0 is this one; the others start first, so that they really overlap.
         let mut replies: Vec<Option<Reply>> = group.iter().map(|_| None).collect();
         let mut pending = Vec::new();

@@ -11,6 +11,7 @@ use hostmem_interface::{
     AccessKind, Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description,
     Hresult, MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
 };
+use hostmem_model::rule::HR_01;
 use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, RuleId, State};
 
@@ -328,7 +329,7 @@ impl<'a> Case<'a> {
             self.callee.call(&Issued::of(step, call, &wanted))
         };
         let (outcome, notified) = self.heard(reply)?;
-        let answered = self.judged(call, &verdict, outcome, notified)?;
+        let answered = self.judged(Some(step), call, &verdict, outcome, notified)?;
         if let Outcome::Refused(_) = answered.outcome {
             self.look_around(call)?;
         }
@@ -353,6 +354,7 @@ impl<'a> Case<'a> {
     /// Judges an outcome and follows it.
     pub(super) fn judged(
         &mut self,
+        step: Option<&Step>,
         call: &Call,
         verdict: &Verdict,
         outcome: Outcome,
@@ -376,6 +378,11 @@ impl<'a> Case<'a> {
                 }
                 self.record.step(Some(rule), Some(verdict), &outcome);
                 ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
+            }
+            Judgement::OutOfMemory(_) if self.is_expected(step, &outcome) => {
+                self.coverage.add(HR_01, &outcome);
+                self.record.step(Some(HR_01), Some(verdict), &outcome);
+                ControlFlow::Continue(Answered { rule: Some(HR_01), outcome, notified })
             }
             Judgement::OutOfMemory(_) => {
                 ControlFlow::Break(Ending::Skipped(format!("out of memory at step {}", self.steps)))
@@ -427,6 +434,13 @@ impl<'a> Case<'a> {
             }
         }
         self.others = kept;
+    }
+
+    /// Whether a step says that it expects this outcome.
+    fn is_expected(&self, step: Option<&Step>, outcome: &Outcome) -> bool {
+        let resolve = |place| self.address(place);
+        step.and_then(|step| step.expect.as_ref())
+            .is_some_and(|it| outcome_fits(&it.outcome, outcome, self.subject.grain, &resolve))
     }
 
     pub(super) fn diverge<T>(&self, divergence: Divergence) -> ControlFlow<Ending, T> {

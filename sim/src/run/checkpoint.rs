@@ -110,7 +110,7 @@ impl Case<'_> {
         let issued = Issued { thread: 0, call, wanted: &wanted, place: None, bind };
         let reply = self.callee.call(&issued);
         let (outcome, notified) = self.heard(reply)?;
-        ControlFlow::Continue(self.judged(call, &verdict, outcome, notified)?.outcome)
+        ControlFlow::Continue(self.judged(None, call, &verdict, outcome, notified)?.outcome)
     }
 
     /// The region at an address, as the subject shows it; `None` if it shows none.

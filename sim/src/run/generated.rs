@@ -7,7 +7,9 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use hostmem_interface::scenario::{Action, Level, MachineRequest, Name, Scenario, Step};
-use hostmem_interface::{AheadOfCase, Backend, Call, Description, Grain, Machine, OpenError};
+use hostmem_interface::{
+    AheadOfCase, Backend, Call, Description, Grain, Machine, OpenError, Subject,
+};
 use hostmem_model::State;
 
 use crate::run::callee::{Callee, Owned, with_threads};
@@ -52,12 +54,12 @@ pub fn run_generated(
     generator: Generator<'_>,
     observe: Observer<'_>,
 ) -> Generated {
-    let subject = match backend.open(machine) {
-        Ok(subject) => subject,
+    let (subject, machine) = match open(backend, machine) {
+        Ok(opened) => opened,
         Err(error) => return unopened(about, error),
     };
     let (generated, rest) = with_threads(&*subject, |callee| {
-        let mut growing = Growing::new(about, machine, callee, subject.description());
+        let mut growing = Growing::new(about, &machine, callee, subject.description());
         growing.case = growing.case.observed_by(observe);
         let flow = match length.threads {
             0 | 1 => growing.grow(length.steps, generator),
@@ -97,6 +99,27 @@ fn call_by_call(
     Generated { outcome, scenario }
 }
 
+/// Opens a subject on a machine; one that cannot keep a limit of commit goes without.
+fn open(
+    backend: &dyn Backend,
+    machine: &Machine,
+) -> Result<(Box<dyn Subject>, Machine), OpenError> {
+    let opened = backend.open(machine);
+    if machine.commit_limit.is_none() {
+        return opened.map(|subject| (subject, *machine));
+    }
+    match opened {
+        Ok(subject) if subject.description().machine.commit_limit == machine.commit_limit => {
+            Ok((subject, *machine))
+        }
+        Ok(_) | Err(OpenError::Machine(_)) => {
+            let unlimited = Machine { commit_limit: None, ..*machine };
+            backend.open(&unlimited).map(|subject| (subject, unlimited))
+        }
+        Err(other) => Err(other),
+    }
+}
+
 fn unopened(about: &str, error: OpenError) -> Generated {
     let outcome = Outcome::before(not_opened(error), Grain::Win32, about);
     Generated { outcome, scenario: Scenario { about: about.to_owned(), ..Scenario::default() } }
@@ -124,9 +147,10 @@ impl Growing<'static> {
         machine: &Machine,
         backend: &dyn Backend,
     ) -> Result<Self, Box<Generated>> {
-        let subject = backend.open(machine).map_err(|error| Box::new(unopened(about, error)))?;
+        let opened = open(backend, machine);
+        let (subject, machine) = opened.map_err(|error| Box::new(unopened(about, error)))?;
         let description = subject.description().clone();
-        Ok(Self::new(about, machine, Owned(subject), &description))
+        Ok(Self::new(about, &machine, Owned(subject), &description))
     }
 }
 

@@ -68,7 +68,8 @@ impl Case<'_> {
             let Member { step, call, outcome, notified, .. } = &members[at];
             self.steps = before + members[at].number;
             let verdict = self.judge.decide(call);
-            let answered = self.judged(call, &verdict, outcome.clone(), notified.clone())?;
+            let answered =
+                self.judged(Some(step), call, &verdict, outcome.clone(), notified.clone())?;
             self.conclude(step, call, &answered)?;
         }
         self.steps = after;
@@ -142,10 +143,10 @@ impl Case<'_> {
             return ControlFlow::Continue(found);
         }
         // No order: tell of the first step that the file's own order does not permit.
-        for Member { number, call, outcome, notified, .. } in members {
+        for Member { number, step, call, outcome, notified } in members {
             self.steps = before + number;
             let verdict = self.judge.decide(call);
-            self.judged(call, &verdict, outcome.clone(), notified.clone())?;
+            self.judged(Some(step), call, &verdict, outcome.clone(), notified.clone())?;
         }
         unreachable!("the order of the file is one of the orders that were tried")
     }

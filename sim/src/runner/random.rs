@@ -15,10 +15,15 @@ use crate::run::{Coverage, Ending, Generated, Length, Outcome, run_generated, ru
 use crate::runner::{result, trace_line};
 use crate::steering::Steering;
 use crate::view::View;
-use crate::workload::profile;
+use crate::workload::{Profile, profile};
 
 /// In a steered profile, one intent in so many goes toward a rule not yet reached.
 const STEERED_ONE_IN: u64 = 16;
+
+/// In a steered profile, one case in so many has a limit of commit.
+const LIMITED_ONE_IN: u64 = 8;
+/// That limit, bytes.
+const COMMIT_LIMIT: u64 = 64 << 20;
 
 /// Runs a random case on a fresh subject.
 pub(super) fn run(
@@ -46,6 +51,12 @@ pub(super) fn run(
     Ok(Ran { coverage, trace, failing, ..Ran::from(result) })
 }
 
+/// The machine of a case: now and then of a steered one, one whose memory comes to an end.
+fn machine(profile: &Profile, draw: &mut Draw) -> Machine {
+    let limited = profile.steered && draw.chance(1, LIMITED_ONE_IN);
+    Machine { commit_limit: limited.then_some(COMMIT_LIMIT), ..Machine::WINDOWS_X64 }
+}
+
 /// A case that was made up.
 struct Made {
     generated: Generated,
@@ -64,7 +75,7 @@ fn generate(case: &RandomCase, backend: &dyn Backend, traced: bool) -> Result<Ma
     swarm.pin(&case.swarm).map_err(Unreadable)?;
     let mut workload = profile.start_with(&swarm, &mut draw);
     let mut steering = profile.steered.then(|| Steering::new(STEERED_ONE_IN));
-    let machine = Machine::WINDOWS_X64;
+    let machine = machine(profile, &mut draw);
     let length = Length { steps: case.ops, threads: case.threads };
     let drawn = swarm.to_string();
     let about = format!("random case {} of the profile {}: {drawn}", case.index, case.profile);

@@ -6,8 +6,8 @@
 //! which no test insists on.
 
 use hostmem_interface::{
-    AllocationType, CriticalLevel, FreeType, MallocType, MemoryBasicInformation, OutPointer,
-    Protection, WatchFlags, WatchPointers,
+    AllocationType, CriticalLevel, FreeType, Machine, MallocType, MemoryBasicInformation,
+    OutPointer, Protection, WatchFlags, WatchPointers,
 };
 use hostmem_model::RuleId;
 use hostmem_model::rule as law;
@@ -111,7 +111,11 @@ pub const MAKERS: &[Maker] = &[
     to(law::VA_04, |d| vec![alloc(at(d, Target::Any), PAGE, COMMIT, NO_BASE)]),
     to(law::VA_05, |_| vec![alloc(Site::At(beyond()), PAGE, RESERVE, RW)]),
     to(law::VA_06, |_| vec![anywhere(Extent::PastSpace(1), RESERVE, RW)]),
-    to(law::VA_07, |_| vec![anywhere(Extent::PastSpace(0), RESERVE, RW)]),
+    // All of user space, where something is taken already.
+    to(law::VA_07, |_| {
+        let everything = Machine::WINDOWS_X64.end() - Machine::WINDOWS_X64.lowest;
+        vec![anywhere(PAGE, RESERVE, RW), anywhere(Extent::Bytes(everything), RESERVE, RW)]
+    }),
     to(law::VA_08, |d| vec![alloc(at(d, Target::Any), Extent::Bytes(0), COMMIT, RW)]),
     to(law::VA_09, |_| vec![anywhere(PAGE, COMMIT, RW)]),
     to(law::VA_10, |_| vec![alloc(Site::Hole(0x1010), Extent::Bytes(0x7000), RESERVE, RW)]),

@@ -106,6 +106,10 @@ impl Profile {
     }
 }
 
+/// Whose turn it is, case by case, in a run that names no profile: half of the work is the
+/// CLR's, and the rest reaches the rules that no runtime puts to the test.
+pub const TURNS: &[&str] = &["clr", "wide", "clr", "hostile"];
+
 /// The profile of that name.
 #[must_use]
 pub fn profile(name: &str) -> Option<&'static Profile> {
