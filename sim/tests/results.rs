@@ -237,6 +237,8 @@ fn results_of_another_campaign_are_refused_and_the_difference_is_told() {
         ended.is_mistake();
         assert!(ended.stderr.contains("whole.jsonl:1: "), "{ended:?}");
         assert!(ended.stderr.contains(words), "expected {words}: {ended:?}");
+        let asked = "--backend model --seed 7 --profile wide --ops 30 --cases 24 --only random";
+        assert!(ended.stderr.contains(asked), "{ended:?}");
     }
     let again = run(folder.path(), &["--results=whole.jsonl"]);
     again.is_mistake();

@@ -119,6 +119,22 @@ impl RandomPlan {
         }
     }
 
+    /// The options that ask for it.
+    pub fn options(&self, add: &mut dyn FnMut(&str, String)) {
+        add("seed", self.seed.to_string());
+        add("profile", self.profile.clone());
+        add("ops", self.ops.to_string());
+        if let Some(cases) = self.cases {
+            add("cases", cases.to_string());
+        }
+        if self.threads > 1 {
+            add("threads", self.threads.to_string());
+        }
+        if !self.swarm.is_empty() {
+            add("swarm", self.swarm.clone());
+        }
+    }
+
     /// Its options, for the head of a report.
     pub fn describe(&self, add: &mut dyn FnMut(&str, String)) {
         add("profile", self.profiles.join(" "));

@@ -47,7 +47,8 @@ use crate::results::file::ResultsError;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    nothing worse than tolerated, skipped or a should/may divergence
-  1    a mistake in the command line, or input that cannot be read
+  1    a mistake in the command line, input that cannot be read or is not all there, or results
+       that cannot be kept
   2    a divergence from a must rule (with --strict: from any)
   3    a backend broke, or a step ran out of time
   4    hostmem contradicts itself, or something required is missing

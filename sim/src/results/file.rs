@@ -38,8 +38,8 @@ pub enum ResultsError {
     #[error("{0}:{1}: {2}")]
     Line(String, usize, String),
     /// It is of another campaign.
-    #[error("{0}:1: these results are of another campaign: {1}")]
-    Differs(String, String),
+    #[error("{0}:1: these results are of another campaign: {1}; that one was asked for by: {2}")]
+    Differs(String, String, String),
 }
 
 /// What a results file holds.
@@ -112,7 +112,7 @@ impl Contents {
         if differences.is_empty() {
             return Ok(());
         }
-        Err(ResultsError::Differs(shown(path), told(&differences)))
+        Err(ResultsError::Differs(shown(path), told(&differences), theirs.options()))
     }
 
     /// The entries by their places.

@@ -22,6 +22,7 @@ use hostmem_model::RuleId;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+use crate::campaign::failure::shell;
 use crate::campaign::plan::{Place, Plan, RandomPlan, Shard};
 use crate::report::{CaseResult, Header};
 use crate::run::Coverage;
@@ -99,9 +100,7 @@ impl Campaign {
         for (name, values) in lists.into_iter().filter(|(_, values)| !values.is_empty()) {
             add(name, values.join(" "));
         }
-        let flags =
-            [("fail-each", self.fail_each), ("strict", self.strict), ("fail-fast", self.fail_fast)];
-        for (name, given) in flags {
+        for (name, given) in self.flags() {
             if given {
                 add(name, "yes".to_owned());
             }
@@ -112,6 +111,35 @@ impl Campaign {
             seed: self.random.as_ref().map(|random| random.seed.to_string()),
             options,
         }
+    }
+
+    /// The options that ask for it, as a shell reads them.
+    #[must_use]
+    pub fn options(&self) -> String {
+        let mut words: Vec<String> = Vec::new();
+        let mut add = |name: &str, value: String| words.extend([format!("--{name}"), value]);
+        for backend in &self.backends {
+            add("backend", backend.clone());
+        }
+        if let Some(random) = &self.random {
+            random.options(&mut add);
+        }
+        let lists = [("only", &self.only), ("skip", &self.skip), ("require", &self.require)];
+        for (name, values) in lists {
+            values.iter().for_each(|value| add(name, value.clone()));
+        }
+        for shard in self.shards.iter().filter(|shard| **shard != Shard::WHOLE) {
+            add("shard", shard.to_string());
+        }
+        let flags = self.flags().into_iter().filter(|(_, given)| *given);
+        words.extend(flags.map(|(name, _)| format!("--{name}")));
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
+        shell(&words)
+    }
+
+    const fn flags(&self) -> [(&'static str, bool); 3] {
+        let Self { fail_each, strict, fail_fast, .. } = self;
+        [("fail-each", *fail_each), ("strict", *strict), ("fail-fast", *fail_fast)]
     }
 
     /// How many cases come before the random ones.

@@ -8,19 +8,18 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Level, Name, Place, Step, SymbolicCall};
 use hostmem_interface::{
-    AccessKind, Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description,
-    Hresult, MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
+    Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description, Hresult,
+    MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
 };
 use hostmem_model::rule::HR_01;
 use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, RuleId, State};
 
-use crate::intent::realise::RET;
 use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
-use crate::run::possible::{Heard, follows, same};
+use crate::run::possible::Heard;
 use crate::view::{Binding, View};
 use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 
@@ -187,38 +186,6 @@ impl<'a> Case<'a> {
         verdict
             .readings()
             .any(|reading| matches!(reading.answer, Answer::Fault(_) | Answer::FaultIn(..)))
-    }
-
-    /// Whether what a step names is there, and code that it runs is known to be a return, or
-    /// known to fault. Steps of other threads may have come between a generator and its step.
-    fn can_be_asked(&self, step: &Step) -> bool {
-        let call = match &step.action {
-            Action::Call(call) => self.resolve(call),
-            Action::Walk { from, to } => {
-                let known =
-                    |place: &Option<Place>| place.is_none_or(|it| self.address(it).is_some());
-                return known(from) && known(to);
-            }
-            Action::Hole { .. } | Action::FailNext { .. } => return true,
-        };
-        match call {
-            ControlFlow::Break(_) => false,
-            ControlFlow::Continue(Call::Execute { address }) => self.runs_return(address),
-            ControlFlow::Continue(_) => true,
-        }
-    }
-
-    fn runs_return(&self, at: Address) -> bool {
-        let State { space, contents, heaps, .. } = &self.judge.state;
-        if !self.is_certain() {
-            return false;
-        }
-        if heaps.holding(at).is_some() {
-            return heaps.likeliest(at, 1) == [RET];
-        }
-        let page = space.find(at).map(|found| found.state(found.page_of(at)));
-        let runs = page.is_some_and(|page| page.permits(AccessKind::Execute) && !page.is_guarded());
-        !runs || contents.likeliest(at, 1) == [RET] && !contents.is_uncertain(at, 1)
     }
 
     /// Tells the observer of a step.
@@ -395,45 +362,6 @@ impl<'a> Case<'a> {
             }
             Judgement::Diverges(divergence) => self.diverge(divergence),
         }
-    }
-
-    /// Whether only one state is possible.
-    pub(super) const fn is_certain(&self) -> bool {
-        self.others.is_empty()
-    }
-
-    /// Drops the states in which an answer would not be lawful. Says whether the state that is
-    /// followed first is another one now; it has not followed the answer yet.
-    fn keep_lawful_states(&mut self, heard: &Heard<'_>) -> bool {
-        if self.others.is_empty() {
-            return false;
-        }
-        let retaken = self.take_state(|judge| follows(&mut judge.clone(), heard));
-        self.others.retain_mut(|judge| follows(judge, heard));
-        retaken
-    }
-
-    /// Follows the first state of which that is true, if there is one; says whether it is
-    /// another one than before.
-    pub(super) fn take_state(&mut self, fits: impl Fn(&Judge) -> bool) -> bool {
-        if self.others.is_empty() || fits(&self.judge) {
-            return false;
-        }
-        let Some(at) = self.others.iter().position(fits) else { return false };
-        self.judge = self.others.remove(at);
-        true
-    }
-
-    /// Keeps one of each of the states that nothing tells apart.
-    pub(super) fn forget_equal_states(&mut self) {
-        let mut kept: Vec<Judge> = Vec::new();
-        for judge in std::mem::take(&mut self.others) {
-            let known = std::iter::once(&self.judge).chain(&kept);
-            if !known.into_iter().any(|it| same(&it.state, &judge.state)) {
-                kept.push(judge);
-            }
-        }
-        self.others = kept;
     }
 
     /// Whether a step says that it expects this outcome.

@@ -14,9 +14,11 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Place, Scenario, Step, SymbolicCall};
-use hostmem_interface::{AllocationType, Call};
+use hostmem_interface::{AccessKind, Address, AllocationType, Call};
+use hostmem_model::State;
 
-use crate::run::case::Ending;
+use crate::intent::realise::RET;
+use crate::run::case::{Case, Ending};
 use crate::run::generated::{Generator, Growing, Length, settle};
 use crate::view::{Binding, View};
 
@@ -115,6 +117,40 @@ impl Growing<'_> {
             }
         }
         flow
+    }
+}
+
+impl Case<'_> {
+    /// Whether what a step names is there, and code that it runs is known to be a return, or
+    /// known to fault. Steps of other threads may have come between a generator and its step.
+    pub(super) fn can_be_asked(&self, step: &Step) -> bool {
+        let call = match &step.action {
+            Action::Call(call) => self.resolve(call),
+            Action::Walk { from, to } => {
+                let known =
+                    |place: &Option<Place>| place.is_none_or(|it| self.address(it).is_some());
+                return known(from) && known(to);
+            }
+            Action::Hole { .. } | Action::FailNext { .. } => return true,
+        };
+        match call {
+            ControlFlow::Break(_) => false,
+            ControlFlow::Continue(Call::Execute { address }) => self.runs_return(address),
+            ControlFlow::Continue(_) => true,
+        }
+    }
+
+    fn runs_return(&self, at: Address) -> bool {
+        let State { space, contents, heaps, .. } = &self.judge.state;
+        if !self.is_certain() {
+            return false;
+        }
+        if heaps.holding(at).is_some() {
+            return heaps.likeliest(at, 1) == [RET];
+        }
+        let page = space.find(at).map(|found| found.state(found.page_of(at)));
+        let runs = page.is_some_and(|page| page.permits(AccessKind::Execute) && !page.is_guarded());
+        !runs || contents.likeliest(at, 1) == [RET] && !contents.is_uncertain(at, 1)
     }
 }
 

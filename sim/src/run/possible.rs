@@ -15,6 +15,8 @@ use hostmem_interface::{
 };
 use hostmem_model::{Judge, Judgement, State};
 
+use crate::run::case::Case;
+
 /// A step that overlapped others, with what came of it.
 #[derive(Debug)]
 pub struct Heard<'a> {
@@ -98,6 +100,47 @@ pub fn follows(judge: &mut Judge, heard: &Heard<'_>) -> bool {
         judgement,
         Judgement::Agrees { .. } | Judgement::OutOfMemory(_) | Judgement::Taken { .. }
     )
+}
+
+impl Case<'_> {
+    /// Whether only one state is possible.
+    pub(super) const fn is_certain(&self) -> bool {
+        self.others.is_empty()
+    }
+
+    /// Drops the states in which an answer would not be lawful. Says whether the state that is
+    /// followed first is another one now; it has not followed the answer yet.
+    pub(super) fn keep_lawful_states(&mut self, heard: &Heard<'_>) -> bool {
+        if self.others.is_empty() {
+            return false;
+        }
+        let retaken = self.take_state(|judge| follows(&mut judge.clone(), heard));
+        self.others.retain_mut(|judge| follows(judge, heard));
+        retaken
+    }
+
+    /// Follows the first state of which that is true, if there is one; says whether it is
+    /// another one than before.
+    pub(super) fn take_state(&mut self, fits: impl Fn(&Judge) -> bool) -> bool {
+        if self.others.is_empty() || fits(&self.judge) {
+            return false;
+        }
+        let Some(at) = self.others.iter().position(fits) else { return false };
+        self.judge = self.others.remove(at);
+        true
+    }
+
+    /// Keeps one of each of the states that nothing tells apart.
+    pub(super) fn forget_equal_states(&mut self) {
+        let mut kept: Vec<Judge> = Vec::new();
+        for judge in std::mem::take(&mut self.others) {
+            let known = std::iter::once(&self.judge).chain(&kept);
+            if !known.into_iter().any(|it| same(&it.state, &judge.state)) {
+                kept.push(judge);
+            }
+        }
+        self.others = kept;
+    }
 }
 
 /// What a step may depend on or change.
