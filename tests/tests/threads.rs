@@ -11,7 +11,8 @@ use hostmem_model::ModelBackend;
 use hostmem_slow_twin::SlowTwinBackend;
 
 fn run(backend: &dyn Backend, profile: &str, threads: u32, index: u64) -> CaseResult {
-    let plan = RandomPlan { threads, ..RandomPlan::new(Seed::Number(4), None, 200, profile) };
+    let plan = RandomPlan::new(Seed::Number(4), None, 200, &[profile]);
+    let plan = RandomPlan { threads, ..plan };
     Runner.random(&plan.case(index), backend, Settings::default()).expect("a known profile").result
 }
 

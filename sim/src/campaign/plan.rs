@@ -122,7 +122,9 @@ impl RandomPlan {
     /// The options that ask for it.
     pub fn options(&self, add: &mut dyn FnMut(&str, String)) {
         add("seed", self.seed.to_string());
-        add("profile", self.profile.clone());
+        for profile in &self.profiles {
+            add("profile", profile.clone());
+        }
         add("ops", self.ops.to_string());
         if let Some(cases) = self.cases {
             add("cases", cases.to_string());
