@@ -1,4 +1,5 @@
-//! Tells the compiler which commit this is, and that the scenarios are part of the binary.
+//! Tells the compiler which commit this is, and that the scenarios and the lists of known
+//! differences are part of the binary.
 //!
 //! The commit is read from git's own files, so that building needs no git; `HOSTMEM_COMMIT`
 //! at build time says it where there is no repository. A tree with changes of its own is not
@@ -13,6 +14,7 @@ fn main() {
     let root = here.join("..");
     // The macro that embeds them does not tell cargo.
     println!("cargo:rerun-if-changed={}", root.join("scenarios").display());
+    println!("cargo:rerun-if-changed={}", root.join("backends/known").display());
     println!("cargo:rerun-if-env-changed=HOSTMEM_COMMIT");
     let told = env::var_os("HOSTMEM_COMMIT").and_then(|commit| commit.into_string().ok());
     if let Some(commit) = told.or_else(|| commit(&root)) {

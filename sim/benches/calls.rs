@@ -1,5 +1,5 @@
-//! Calls per second on the model, on Linux bare and on Linux cross-checked, side by side in
-//! one run: the recordings of a real CLR, replayed in turn so that a drift of the machine
+//! Calls per second on the model, and on the machine's own system bare and cross-checked, side
+//! by side in one run: the recordings of a real CLR, replayed in turn so that a drift of the machine
 //! falls on all alike. What is printed are medians and ratios.
 //!
 //! Deliberately not here: any assertion. Tests never depend on time.
@@ -27,10 +27,17 @@ fn main() {
     let model = ModelBackend;
     #[cfg(target_os = "linux")]
     let linux = hostmem_backends::linux::LinuxBackend::default();
+    #[cfg(windows)]
+    let win32 = hostmem_backends::win32::Win32Backend::default();
     let mut contestants: Vec<Contestant<'_>> = vec![
         ("model, acting alone", Box::new(|scenario| bare(scenario, &model))),
         ("model, cross-checked", Box::new(|scenario| checked(scenario, &model))),
     ];
+    #[cfg(windows)]
+    {
+        contestants.push(("win32, bare", Box::new(|scenario| bare(scenario, &win32))));
+        contestants.push(("win32, cross-checked", Box::new(|scenario| checked(scenario, &win32))));
+    }
     #[cfg(target_os = "linux")]
     {
         contestants.push(("linux, bare", Box::new(|scenario| bare(scenario, &linux))));

@@ -15,7 +15,8 @@ use hostmem_interface::{Backend, Machine, OpenError, Subject};
 pub struct Kind {
     /// How a user asks for it.
     pub name: &'static str,
-    /// What stands behind the colon (`"COMMAND"`), if anything does.
+    /// What stands behind the colon (`"COMMAND"`), if anything does; in brackets if it may be
+    /// left out (`"[EXE]"`).
     pub argument: Option<&'static str>,
     /// One line for `list backends`.
     pub about: &'static str,
@@ -24,10 +25,19 @@ pub struct Kind {
 }
 
 impl Kind {
-    /// As a user writes it: `model`, `agent:COMMAND`.
+    /// Whether it can be asked for by its name alone.
+    #[must_use]
+    pub fn stands_alone(&self) -> bool {
+        self.argument.is_none_or(|argument| argument.starts_with('['))
+    }
+
+    /// As a user writes it: `model`, `agent:COMMAND`, `wine[:EXE]`.
     #[must_use]
     pub fn usage(&self) -> String {
         match self.argument {
+            Some(argument) if self.stands_alone() => {
+                format!("{}[:{}", self.name, argument.trim_start_matches('['))
+            }
             Some(argument) => format!("{}:{argument}", self.name),
             None => self.name.to_owned(),
         }
@@ -109,7 +119,11 @@ pub fn parse(spec: &str, kinds: &[Kind]) -> Result<Named, BackendError> {
         return Err(BackendError::Unknown(rest.to_owned(), known.join(", ")));
     };
     let argument = argument.filter(|argument| !argument.trim().is_empty());
-    if argument.is_some() != kind.argument.is_some() || (argument.is_none() && rest.contains(':')) {
+    let fits = match argument {
+        Some(_) => kind.argument.is_some(),
+        None => kind.stands_alone() && !rest.contains(':'),
+    };
+    if !fits {
         return Err(BackendError::Argument(rest.to_owned(), kind.usage()));
     }
     let made = (kind.make)(argument.unwrap_or_default());
@@ -172,6 +186,7 @@ mod tests {
     const KINDS: &[Kind] = &[
         Kind { name: "model", argument: None, about: "", make: none },
         Kind { name: "agent", argument: Some("COMMAND"), about: "", make: none },
+        Kind { name: "wine", argument: Some("[EXE]"), about: "", make: none },
     ];
 
     #[test]
@@ -180,6 +195,7 @@ mod tests {
         assert_eq!(named("model"), "model");
         assert_eq!(named("mine=model"), "mine");
         assert_eq!(named("agent:./a --x=1"), "agent:./a --x=1");
+        assert_eq!((named("wine"), named("wine:h.exe")), ("wine".into(), "wine:h.exe".into()));
         assert_eq!(named("old=agent:./a --x=1"), "old");
     }
 
@@ -188,10 +204,11 @@ mod tests {
         let error = |spec| parse(spec, KINDS).unwrap_err().to_string();
         assert_eq!(
             error("modle"),
-            "there is no backend `modle`; expected one of: model, agent:COMMAND"
+            "there is no backend `modle`; expected one of: model, agent:COMMAND, wine[:EXE]"
         );
         assert_eq!(error("agent"), "`agent`: expected `agent:COMMAND`");
         assert_eq!(error("agent: "), "`agent: `: expected `agent:COMMAND`");
+        assert_eq!(error("wine:"), "`wine:`: expected `wine[:EXE]`");
         assert_eq!(error("model:x"), "`model:x`: expected `model`");
         assert_eq!(error("model:"), "`model:`: expected `model`");
         assert!(error("a b=model").contains("cannot name a backend"));

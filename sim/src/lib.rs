@@ -6,6 +6,7 @@
 //! * [`intent`], [`script`], [`swarm`], [`steering`], [`workload`]: what it does;
 //! * [`import`]: logs of real programs become scenarios;
 //! * [`run`], [`reduce`]: one case judged step by step, and shrunk if it fails;
+//! * [`known`]: differences that are listed, and so tolerated;
 //! * [`engine`], [`runner`], [`backend`], [`parts`], [`law`]: the seams through which the
 //!   command meets the runner, the subjects and the rules;
 //! * [`conform`]: the law as a matrix, rules by implementations;
@@ -29,6 +30,7 @@ pub mod fail_each;
 pub mod files;
 pub mod import;
 pub mod intent;
+pub mod known;
 pub mod law;
 pub mod output;
 pub mod panics;

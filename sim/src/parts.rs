@@ -58,6 +58,20 @@ pub const BACKENDS: &[Kind] = &[
         about: "this machine's Linux kernel: mmap, mprotect and munmap on real memory",
         make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
     },
+    #[cfg(all(windows, target_pointer_width = "64"))]
+    Kind {
+        name: "win32",
+        argument: None,
+        about: "this machine's Windows, or Wine: the VirtualAlloc family and its heaps",
+        make: |_| Ok(Arc::new(hostmem_backends::win32::Win32Backend::default())),
+    },
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    Kind {
+        name: "wine",
+        argument: Some("[EXE]"),
+        about: "the Windows build of hostmem under Wine, driven from here",
+        make: wine,
+    },
     #[cfg(target_os = "linux")]
     Kind {
         name: "com",
@@ -85,6 +99,12 @@ fn com(library: &str) -> Result<Arc<dyn Backend>, String> {
 
     let worker = WorkerCommand::this_program().map_err(|error| error.to_string())?;
     Ok(Arc::new(ComBackend::named(library, worker)?))
+}
+
+#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+fn wine(exe: &str) -> Result<Arc<dyn Backend>, String> {
+    let exe = Some(exe).filter(|exe| !exe.is_empty()).map(std::path::Path::new);
+    Ok(Arc::new(hostmem_backends::wine::WineBackend::new(exe)?))
 }
 
 fn canary(name: &str) -> Result<Arc<dyn Backend>, String> {

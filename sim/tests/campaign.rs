@@ -14,6 +14,7 @@ use hostmem::campaign::stop::Stop;
 use hostmem::campaign::{self, Manner, Outcome};
 use hostmem::engine::{Engine, Ran, RandomCase, Settings, Unreadable};
 use hostmem::files::{NamedScenario, Selection};
+use hostmem::known::Known;
 use hostmem::report::{CaseResult, End, ExitStatus, Report, VerdictWord, digest};
 use hostmem::seed::Seed;
 use hostmem_interface::Backend;
@@ -109,6 +110,7 @@ fn run(plan: &Plan, run: &Run<'_>) -> (Outcome, Vec<String>) {
         strict: false,
         stop: run.stop,
         settings: Settings::default(),
+        known: &Known::default(),
         recipe: Recipe {
             program: "hostmem".to_owned(),
             seed: "42".to_owned(),

@@ -158,6 +158,24 @@ fn ci_runs_the_readme_commands() {
     assert!(ci.contains("-- check"));
 }
 
+/// What Windows is put through stands in one script, under Wine as on Windows itself.
+#[test]
+fn windows_and_wine_are_put_through_the_same() {
+    let script = ".ci/windows-checks";
+    let runs = |path: &str| read(path).lines().filter(|line| line.contains(script)).count();
+    assert_eq!(runs(".ci/run"), 1);
+    assert_eq!(runs(".github/workflows/windows.yml"), 2, "the comment and the step");
+    assert!(read(script).contains("check --backend win32 --require win32"));
+    // A check that stood in one of the two alone would not be the same any more.
+    let workflow = read(".github/workflows/windows.yml");
+    let steps: Vec<&str> =
+        workflow.lines().filter_map(|it| it.trim().strip_prefix("- run: ")).collect();
+    assert_eq!(
+        steps,
+        ["cargo build --release --locked", ".ci/windows-checks target/release/hostmem.exe"]
+    );
+}
+
 #[test]
 fn architecture_names_every_crate() {
     let text = read("ARCHITECTURE.md");

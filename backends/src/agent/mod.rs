@@ -13,16 +13,21 @@
 //! calls that there are, so no adapter ever sees them.
 
 mod answers;
+#[cfg(unix)]
 mod backend;
+#[cfg(unix)]
 mod batch;
 mod calls;
+#[cfg(unix)]
 mod conversation;
 mod messages;
 pub mod methods;
 mod numbers;
 mod serve;
 
+#[cfg(unix)]
 pub use backend::AgentBackend;
+#[cfg(unix)]
 pub use conversation::Limits;
 pub use messages::PROTOCOL;
 pub use serve::serve;

@@ -27,7 +27,7 @@ use super::interfaces::{
 };
 use super::layout::{MEMORY_BASIC_INFORMATION, pointer, size};
 use super::touch_ledger::{PAGE, TouchLedger};
-use crate::linux::touch::{RawFault, Touch};
+use crate::touch::{RawFault, Touch};
 
 /// The only code that is ever run: `ret`.
 const RETURN: u8 = 0xC3;

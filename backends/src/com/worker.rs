@@ -37,7 +37,7 @@ use super::interfaces::{
     IHostMemoryManager, IHostmemInstruments,
 };
 use super::touch_ledger::{Own, TouchLedger};
-use crate::linux::touch::Touch;
+use crate::touch::Touch;
 use crate::wire::{Request, Response, decode_request, encode_response, read_frame, write_frame};
 
 /// An interface that nobody has: its identifier was made for this question.

@@ -22,7 +22,7 @@ use super::ledger::{Ledger, PAGE};
 use super::manager::{LinuxManager, Space};
 use super::mapping::{Arena, GRANULE, Prot};
 use super::mapping_budget::Purpose;
-use super::touch::{RawFault, Touch};
+use crate::touch::{RawFault, Touch};
 
 /// The only code that is ever run: `ret`.
 const RETURN: u8 = 0xC3;

@@ -9,35 +9,13 @@ use std::ops::Range;
 
 use hostmem_interface::{Address, AllocationType, Protection, Refusal, Win32Error};
 
-use super::USER_SPACE;
 use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, Space, pages_of, refuse};
 use super::mapping::GRANULE;
 use super::mapping_budget::Purpose;
-use super::protection::{self, PageState};
+use super::protection::PageState;
 use super::watch::Watch;
-
-const ACTIONS: AllocationType = AllocationType(
-    AllocationType::COMMIT.0
-        | AllocationType::RESERVE.0
-        | AllocationType::RESET.0
-        | AllocationType::RESET_UNDO.0,
-);
-const KNOWN: AllocationType = AllocationType(
-    ACTIONS.0
-        | AllocationType::TOP_DOWN.0
-        | AllocationType::WRITE_WATCH.0
-        | AllocationType::PHYSICAL.0
-        | AllocationType::LARGE_PAGES.0,
-);
-
-/// The arguments of a call, found well formed.
-struct Request {
-    at: u64,
-    size: u64,
-    kind: AllocationType,
-    protect: Protection,
-}
+use crate::arguments::{AllocArguments, copies_on_write};
 
 impl LinuxManager {
     pub(super) fn alloc(
@@ -47,7 +25,7 @@ impl LinuxManager {
         kind: AllocationType,
         protect: Protection,
     ) -> Result<Address, Refusal> {
-        let request = Request { at: address.0, size, kind, protect };
+        let request = AllocArguments { at: address.0, size, kind, protect };
         request.check()?;
         let mut space = self.space();
         if request.reserves() {
@@ -61,8 +39,8 @@ impl LinuxManager {
     }
 
     /// `MEM_RESERVE`, alone or with `MEM_COMMIT`.
-    fn reserve(&self, space: &mut Space, request: &Request) -> Result<u64, Refusal> {
-        let range = request.place(space)?;
+    fn reserve(&self, space: &mut Space, request: &AllocArguments) -> Result<u64, Refusal> {
+        let range = place(request, space)?;
         let mut allocation = Allocation::new(&range, request.protect);
         allocation.watched = request.kind.contains(AllocationType::WRITE_WATCH);
         allocation.physical = request.kind.contains(AllocationType::PHYSICAL);
@@ -100,14 +78,14 @@ impl LinuxManager {
     }
 
     /// `MEM_COMMIT` inside an allocation.
-    fn commit(&self, space: &mut Space, request: &Request) -> Result<u64, Refusal> {
+    fn commit(&self, space: &mut Space, request: &AllocArguments) -> Result<u64, Refusal> {
         let range = pages_of(request.at, request.size);
         let Space { ledger, watch } = space;
         let allocation = ledger
             .containing_mut(range.start)
             .filter(|one| range.end <= one.range().end && !one.physical);
         let allocation = allocation.ok_or(refuse(Win32Error::ERROR_INVALID_ADDRESS))?;
-        if protection::copies_on_write(request.protect) {
+        if copies_on_write(request.protect) {
             return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
         }
         let watch = watch.as_ref().filter(|_| allocation.watched);
@@ -162,77 +140,27 @@ impl LinuxManager {
     }
 }
 
-impl Request {
-    fn reserves(&self) -> bool {
-        let commits = self.kind.contains(AllocationType::COMMIT);
-        self.kind.contains(AllocationType::RESERVE) || (commits && self.at == 0)
+/// The pages of a new reservation: where the caller wants them, or where there is room.
+fn place(request: &AllocArguments, space: &Space) -> Result<Range<u64>, Refusal> {
+    if request.at == 0 {
+        let size = request.size.next_multiple_of(PAGE);
+        let top_down = request.kind.contains(AllocationType::TOP_DOWN);
+        let base = space.ledger.place(size, top_down);
+        let base = base.ok_or(refuse(Win32Error::ERROR_NOT_ENOUGH_MEMORY))?;
+        return Ok(base..base + size);
     }
-
-    /// VA-01 to VA-08, VA-30, VA-40 to VA-46: everything that needs no look at the memory.
-    fn check(&self) -> Result<(), Refusal> {
-        let lawful = self.kind_is_lawful()
-            && (self.at == 0 || self.at >= USER_SPACE.start)
-            && protection::check(self.protect).is_ok()
-            && self.size_is_lawful()
-            && !(self.reserves() && protection::copies_on_write(self.protect));
-        if !lawful {
-            return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
-        }
-        if self.kind.contains(AllocationType::LARGE_PAGES) {
-            return Err(refuse(Win32Error::ERROR_PRIVILEGE_NOT_HELD));
-        }
-        Ok(())
-    }
-
-    fn kind_is_lawful(&self) -> bool {
-        let kind = self.kind;
-        if kind.without(KNOWN).0 != 0 || !kind.intersects(ACTIONS) {
-            return false;
-        }
-        let alone = |flag| !kind.contains(flag) || kind == flag;
-        let reserves = kind.contains(AllocationType::RESERVE);
-        let with_physical =
-            AllocationType::RESERVE | AllocationType::TOP_DOWN | AllocationType::PHYSICAL;
-        let physical = kind.contains(AllocationType::PHYSICAL);
-        let large = kind.contains(AllocationType::LARGE_PAGES);
-        let watched = kind.contains(AllocationType::WRITE_WATCH);
-        alone(AllocationType::RESET)
-            && alone(AllocationType::RESET_UNDO)
-            && (!watched || reserves)
-            && (!physical
-                || (reserves
-                    && kind.without(with_physical).0 == 0
-                    && self.protect == Protection::READWRITE))
-            && (!large || (reserves && kind.contains(AllocationType::COMMIT) && !watched))
-    }
-
-    fn size_is_lawful(&self) -> bool {
-        let lowest = if self.at == 0 { USER_SPACE.start } else { self.at };
-        self.size != 0 && lowest < USER_SPACE.end && self.size <= USER_SPACE.end - lowest
-    }
-
-    /// The pages of a new reservation: where the caller wants them, or where there is room.
-    fn place(&self, space: &Space) -> Result<Range<u64>, Refusal> {
-        if self.at == 0 {
-            let size = self.size.next_multiple_of(PAGE);
-            let top_down = self.kind.contains(AllocationType::TOP_DOWN);
-            let base = space.ledger.place(size, top_down);
-            let base = base.ok_or(refuse(Win32Error::ERROR_NOT_ENOUGH_MEMORY))?;
-            return Ok(base..base + size);
-        }
-        let base = self.at & !(GRANULE - 1);
-        let range = base..pages_of(self.at, self.size).end;
-        if space.ledger.is_free(&range) {
-            Ok(range)
-        } else {
-            Err(refuse(Win32Error::ERROR_INVALID_ADDRESS))
-        }
+    let base = request.at & !(GRANULE - 1);
+    let range = base..pages_of(request.at, request.size).end;
+    if space.ledger.is_free(&range) {
+        Ok(range)
+    } else {
+        Err(refuse(Win32Error::ERROR_INVALID_ADDRESS))
     }
 }
 
 /// `MEM_RESET` and `MEM_RESET_UNDO`: lawful and without effect. The contents stay, so that an
 /// undo is always true; memory that the kernel took back could not be told from zeros.
-fn reset(space: &Space, request: &Request) -> Result<u64, Refusal> {
+fn reset(space: &Space, request: &AllocArguments) -> Result<u64, Refusal> {
     let range = pages_of(request.at, request.size);
     match space.ledger.containing(range.start) {
         Some(allocation) if range.end <= allocation.range().end => Ok(range.start),

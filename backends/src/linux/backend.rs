@@ -23,8 +23,8 @@ use super::mapping_budget::MappingBudget;
 use super::memory_load;
 use super::notices::Notices;
 use super::pressure;
-use super::touch::Touch;
 use super::watch;
+use crate::touch::Touch;
 
 /// Capabilities that need nothing of the machine.
 const ALWAYS: [Capability; 8] = [

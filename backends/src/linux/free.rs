@@ -11,7 +11,6 @@ use std::sync::atomic::Ordering;
 
 use hostmem_interface::{Address, FreeType, Refusal, Win32Error};
 
-use super::USER_SPACE;
 use super::kernel_view;
 use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, Space, pages_of, refuse};
@@ -19,11 +18,12 @@ use super::mapping::Prot;
 use super::mapping_budget::Purpose;
 use super::protection::PageState;
 use super::watch::Watch;
+use crate::arguments;
 
 impl LinuxManager {
     pub(super) fn free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {
         let at = address.0;
-        check(at, size, kind)?;
+        arguments::check_free(at, size, kind)?;
         let mut space = self.space();
         let range = target(&space, at, size, kind)?;
         if kind == FreeType::RELEASE {
@@ -94,14 +94,6 @@ impl LinuxManager {
 /// if both ends have to be split off.
 fn relieves(range: &Range<u64>) -> bool {
     kernel_view::mappings(range).is_ok_and(|mappings| mappings.len() > 2)
-}
-
-/// VF-01 to VF-04: everything that needs no look at the memory.
-fn check(at: u64, size: u64, kind: FreeType) -> Result<(), Refusal> {
-    let lawful = (kind == FreeType::DECOMMIT || (kind == FreeType::RELEASE && size == 0))
-        && at < USER_SPACE.end
-        && size <= USER_SPACE.end - at;
-    if lawful { Ok(()) } else { Err(refuse(Win32Error::ERROR_INVALID_PARAMETER)) }
 }
 
 /// VF-05 to VF-09, VF-12: the pages concerned.

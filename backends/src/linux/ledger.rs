@@ -17,7 +17,8 @@ use std::ops::Range;
 use hostmem_interface::Protection;
 
 use super::mapping::GRANULE;
-use super::protection::{CACHE, PageState};
+use super::protection::PageState;
+use crate::arguments::CACHE;
 use gaps::Gaps;
 use runs::Runs;
 

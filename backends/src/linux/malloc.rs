@@ -9,7 +9,6 @@
 //! Every heap may be called from any thread.
 
 use std::alloc::Layout;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::ops::Range;
 use std::ptr::NonNull;
@@ -27,6 +26,7 @@ use super::ledger::gaps::Gaps;
 use super::manager::refuse;
 use super::mapping::{Arena, GRANULE, Prot, native, pointer};
 use super::mapping_budget::{MappingBudget, Purpose};
+use crate::blocks::Blocks;
 
 /// Addresses for all heaps of a case: wanted, and the least that will do.
 const LARGEST: u64 = 64 << 30;
@@ -49,16 +49,8 @@ pub(super) struct Heaps {
 struct Ground {
     /// Mapped when the first heap is created.
     memory: Option<(Arena, Gaps)>,
-    blocks: BTreeMap<u64, Block>,
+    blocks: Blocks,
     created: u64,
-}
-
-/// A live block.
-#[derive(Debug)]
-struct Block {
-    heap: u64,
-    size: u64,
-    source: Option<(String, i32)>,
 }
 
 impl Heaps {
@@ -91,20 +83,12 @@ impl Heaps {
     /// meanwhile; `None` if it does not.
     pub(super) fn inside_block<T>(&self, range: &Range<u64>, act: impl FnOnce() -> T) -> Option<T> {
         let ground = self.ground();
-        let (&base, block) = ground.blocks.range(..=range.start).next_back()?;
-        (range.end <= base + block.size).then(act)
+        ground.blocks.hold(range).then(act)
     }
 
     /// The blocks still live, each with what its caller said of it.
     pub(super) fn leaks(&self) -> Vec<String> {
-        let told = |(at, block): (&u64, &Block)| {
-            let source = match &block.source {
-                Some((file, line)) => format!("{file}:{line}"),
-                None => "an unnamed place".to_owned(),
-            };
-            format!("heap {}: {} bytes at {at:#x} from {source}", block.heap - 1, block.size)
-        };
-        self.ground().blocks.iter().map(told).collect()
+        self.ground().blocks.leaks()
     }
 
     fn ground(&self) -> MutexGuard<'_, Ground> {
@@ -138,7 +122,7 @@ impl Heaps {
     /// Takes back everything that a heap had.
     fn bury(&self, heap: u64, chunks: &[Range<u64>]) {
         let mut ground = self.ground();
-        ground.blocks.retain(|_, block| block.heap != heap);
+        ground.blocks.bury(heap);
         let Some((arena, gaps)) = &mut ground.memory else { return };
         for chunk in chunks {
             // Without the means to split, the memory goes and the addresses stay in use.
@@ -195,13 +179,8 @@ impl HostMalloc for Heap {
             return Ok(());
         }
         let mut pool = self.pool();
-        {
-            let mut ground = self.heaps.ground();
-            let ours = |block: &Block| block.heap == self.number;
-            if !ground.blocks.get(&address.0).is_some_and(ours) {
-                return Err(Refusal::from_hresult(Hresult::HOST_E_INVALIDOPERATION));
-            }
-            ground.blocks.remove(&address.0);
+        if !self.heaps.ground().blocks.remove(address.0, self.number) {
+            return Err(Refusal::from_hresult(Hresult::HOST_E_INVALIDOPERATION));
         }
         let block = NonNull::new(pointer(address.0).cast::<u8>()).expect("blocks are not null");
         // SAFETY: this heap's allocator gave the block out with that alignment, and it is off
@@ -231,8 +210,7 @@ impl Heap {
             }
         };
         let at = block.as_ptr().expose_provenance() as u64;
-        let record = Block { heap: self.number, size, source };
-        self.heaps.ground().blocks.insert(at, record);
+        self.heaps.ground().blocks.insert(at, self.number, size, source);
         Ok(Address(at))
     }
 

@@ -25,8 +25,8 @@ use super::mapping::Arena;
 use super::mapping_budget::MappingBudget;
 use super::memory_load;
 use super::notices::Notices;
-use super::touch::Touch;
 use super::watch::Watch;
+use crate::touch::Touch;
 
 /// One case's memory, managed as `IHostMemoryManager` demands. Callable from any thread.
 #[derive(Debug)]

@@ -13,7 +13,7 @@ use std::{fmt, io, ptr};
 #[cfg(test)]
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::USER_SPACE;
+use crate::arguments::USER_SPACE;
 
 /// Win32 allocation granularity: the arena begins and ends on it.
 pub(super) const GRANULE: u64 = 0x1_0000;

@@ -15,7 +15,7 @@
 //! * `checkpoint`: the kernel's view against the ledger;
 //! * `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
 //!   much more may be;
-//! * `mapping`, `touch`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
+//! * `mapping`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
 //!   kernel.
 //!
 //! Deliberately not here: the law that judges this backend. It was written from the same
@@ -41,14 +41,8 @@ mod protection;
 mod query;
 #[cfg(test)]
 mod tests;
-pub(crate) mod touch;
 mod watch;
 mod write_watch;
 
-use std::ops::Range;
-
 pub use backend::{LinuxBackend, LinuxOptions};
 pub use manager::LinuxManager;
-
-/// User space of 64-bit Windows (K-01).
-const USER_SPACE: Range<u64> = 0x1_0000..0x7FFF_FFFF_0000;

@@ -8,10 +8,10 @@
 
 use hostmem_interface::{Address, OutPointer, Protection, Refusal, Win32Error};
 
-use super::USER_SPACE;
 use super::manager::{LinuxManager, pages_of, refuse};
 use super::mapping_budget::Purpose;
-use super::protection::{self, Malformed, PageState};
+use super::protection::PageState;
+use crate::arguments;
 
 impl LinuxManager {
     pub(super) fn protect(
@@ -21,13 +21,13 @@ impl LinuxManager {
         protect: Protection,
         old: OutPointer,
     ) -> Result<Protection, Refusal> {
-        check(address.0, size, protect, old)?;
+        arguments::check_protect(address.0, size, protect, old)?;
         let range = pages_of(address.0, size);
         let mut space = self.space();
         let allocation = space.ledger.containing_mut(range.start);
         let allocation = allocation.filter(|one| range.end <= one.range().end);
         let allocation = allocation.ok_or(refuse(Win32Error::ERROR_INVALID_ADDRESS))?;
-        if protection::copies_on_write(protect) {
+        if arguments::copies_on_write(protect) {
             return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
         }
         if !allocation.runs(&range).all(|(_, state)| state.is_committed()) {
@@ -37,22 +37,5 @@ impl LinuxManager {
         let changed = self.budget.admits(Purpose::Change)
             && self.change(allocation, &range, PageState::committed(protect)).is_ok();
         if changed { Ok(before) } else { Err(refuse(Win32Error::ERROR_NOT_ENOUGH_MEMORY)) }
-    }
-}
-
-/// VP-01 to VP-05b: everything that needs no look at the memory.
-fn check(at: u64, size: u64, protect: Protection, old: OutPointer) -> Result<(), Refusal> {
-    let form = protection::check(protect);
-    if form == Err(Malformed::Base) {
-        return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
-    }
-    if old == OutPointer::Null {
-        return Err(refuse(Win32Error::ERROR_NOACCESS));
-    }
-    let in_user_space = at < USER_SPACE.end && size <= USER_SPACE.end - at;
-    if form.is_ok() && in_user_space && size != 0 {
-        Ok(())
-    } else {
-        Err(refuse(Win32Error::ERROR_INVALID_PARAMETER))
     }
 }

@@ -1,7 +1,7 @@
-//! Page protections: which words are well formed, and what each asks of the kernel.
+//! Page protections: what each asks of the kernel.
 //!
-//! [`check`] answers for a word of a caller (rules PR-01 to PR-04), [`PageState`] is what the
-//! ledger keeps of a lawful one. `PAGE_EXECUTE` is mapped readable, as it is on x64 (AF-03).
+//! [`PageState`] is what the ledger keeps of a well-formed one. `PAGE_EXECUTE` is mapped
+//! readable, as it is on x64 (AF-03).
 //!
 //! Deliberately not here: `PAGE_NOCACHE` and `PAGE_WRITECOMBINE` per page. They belong to the
 //! allocation (PR-05), and Linux has no such memory for a program anyway.
@@ -9,40 +9,7 @@
 use hostmem_interface::{AccessKind, Protection};
 
 use super::mapping::Prot;
-
-/// The modifiers that belong to a whole allocation.
-pub(super) const CACHE: Protection = Protection(Protection::NOCACHE.0 | Protection::WRITECOMBINE.0);
-const BASES: u32 = 0xFF;
-const COPY: Protection = Protection(Protection::WRITECOPY.0 | Protection::EXECUTE_WRITECOPY.0);
-
-/// What is wrong with a protection word, the earliest check first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Malformed {
-    /// Not exactly one base value (PR-01).
-    Base,
-    /// Modifiers that exclude each other or the base, or unknown bits (PR-02, PR-04).
-    Modifiers,
-}
-
-/// Whether a word is well formed; copy-on-write counts as that (see [`copies_on_write`]).
-pub(super) fn check(protect: Protection) -> Result<(), Malformed> {
-    if (protect.0 & BASES).count_ones() != 1 {
-        return Err(Malformed::Base);
-    }
-    let modifiers = protect.0 & !BASES;
-    let known = Protection::GUARD.or(CACHE).0;
-    let one = modifiers.count_ones() <= 1 && modifiers & !known == 0;
-    if modifiers == 0 || (one && !protect.contains(Protection::NOACCESS)) {
-        Ok(())
-    } else {
-        Err(Malformed::Modifiers)
-    }
-}
-
-/// Whether a well-formed word is one that private memory never has (PR-03).
-pub(super) fn copies_on_write(protect: Protection) -> bool {
-    protect.intersects(COPY)
-}
+use crate::arguments::CACHE;
 
 /// What the ledger knows of one page of an allocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,18 +71,6 @@ impl PageState {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn exactly_one_base_and_at_most_one_modifier_is_well_formed() {
-        let lawful = (0..0x800).filter(|&word| check(Protection(word)).is_ok()).count();
-        // Eight bases alone, and seven of them with each of three modifiers.
-        assert_eq!(lawful, 8 + 7 * 3);
-        assert_eq!(check(Protection(0)), Err(Malformed::Base));
-        assert_eq!(check(Protection(0x300)), Err(Malformed::Base));
-        assert_eq!(check(Protection(0x304)), Err(Malformed::Modifiers));
-        assert_eq!(check(Protection(0x101)), Err(Malformed::Modifiers));
-        assert_eq!(check(Protection(0x4000_0004)), Err(Malformed::Modifiers));
-    }
 
     #[test]
     fn an_armed_page_is_inaccessible_and_disarms_to_its_base() {

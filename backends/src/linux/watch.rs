@@ -21,7 +21,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
 use std::sync::OnceLock;
 
 use super::mapping::{Arena, Prot};
-use super::touch::Touch;
+use crate::touch::Touch;
 use ioctl::{PageRegion, PagemapScan, UffdApi, UffdRange, UffdRegister, UffdWriteProtect};
 
 const PAGE: u64 = 0x1000;

@@ -6,13 +6,13 @@
 use std::ops::Range;
 
 use hostmem_interface::{
-    Address, OutPointer, Refusal, WatchAnswer, WatchFlags, WatchPointers, Win32Error, WriteWatch,
+    Address, Refusal, WatchAnswer, WatchFlags, WatchPointers, Win32Error, WriteWatch,
 };
 
-use super::USER_SPACE;
 use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, Space, pages_of, refuse};
 use super::watch::Watch;
+use crate::arguments::{self, USER_SPACE};
 
 impl WriteWatch for LinuxManager {
     fn get_write_watch(
@@ -23,18 +23,7 @@ impl WriteWatch for LinuxManager {
         capacity: u64,
         null: WatchPointers,
     ) -> Result<WatchAnswer, Refusal> {
-        if flags.without(WatchFlags::RESET).0 != 0 {
-            return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
-        }
-        if null.count == OutPointer::Null || null.granularity == OutPointer::Null {
-            return Err(refuse(Win32Error::ERROR_NOACCESS));
-        }
-        if capacity == 0 || size == 0 {
-            return Err(refuse(Win32Error::ERROR_INVALID_PARAMETER));
-        }
-        if null.addresses == OutPointer::Null {
-            return Err(refuse(Win32Error::ERROR_NOACCESS));
-        }
+        arguments::check_watch(size, flags, capacity, null)?;
         let mut space = self.space();
         let (allocation, watch, range) = watched(&mut space, address.0, size)?;
         let clear = flags.contains(WatchFlags::RESET);

@@ -247,6 +247,12 @@ impl Description {
         self.absent.push((capability, why.to_owned()));
         self
     }
+
+    /// What it is, in one phrase: its name, and its version if it has one.
+    #[must_use]
+    pub fn implementation(&self) -> String {
+        format!("{} {}", self.name, self.version).trim_end().to_owned()
+    }
 }
 
 /// How a subject broke.

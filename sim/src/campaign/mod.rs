@@ -26,6 +26,7 @@ use hostmem_interface::Backend as _;
 
 use crate::backend::Named;
 use crate::engine::{Engine, Ran, Settings, Unreadable};
+use crate::known::Known;
 use crate::panics;
 use crate::report::{CaseResult, End, Suite, VerdictWord};
 use crate::results::Entry;
@@ -47,6 +48,8 @@ pub struct Manner<'a> {
     pub stop: &'a Stop,
     /// What the engine is asked for.
     pub settings: Settings,
+    /// The differences that are tolerated.
+    pub known: &'a Known,
     /// How a failure is done again.
     pub recipe: Recipe,
     /// What an earlier run of the same campaign left: these cases are not run again.
@@ -183,6 +186,7 @@ fn run_case(
                 Case::FailEach(_) => Suite::FailEach,
                 Case::Random(_) => Suite::Random,
             };
+            manner.known.excuse(&mut ran.result);
             // Also of what does not fail the run: a finding without a way back is worth little.
             let unlawful = matches!(ran.result.word, VerdictWord::Diverges | VerdictWord::Broken);
             if unlawful || ran.result.is_contradiction() {

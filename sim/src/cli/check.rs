@@ -11,6 +11,7 @@ use clap::Args;
 use hostmem_interface::scenario::MAX_GROUP;
 
 use super::judge::judge;
+use super::known::Use;
 use super::options::{RunOptions, duration};
 use super::{Context, Error};
 use crate::campaign::plan::{CASES, OPS, Plan, RandomPlan};
@@ -56,6 +57,10 @@ pub struct Check {
         help_heading = "What to run"
     )]
     swarm: String,
+    /// Write what differs into the list of known differences of the implementation, without
+    /// the entries that no longer differ
+    #[arg(long, help_heading = "How to run")]
+    update_known: bool,
     #[command(flatten)]
     run: RunOptions,
 }
@@ -71,7 +76,8 @@ impl Check {
         let random = self.random(context.parts.profiles)?;
         let (fail_each, shard) = (self.run.fail_each, self.run.shard);
         let plan = Plan { scenarios, fail_each, random, selection, shard };
-        judge(&plan, &self.run, self.time, context)
+        let will = if self.update_known { Use::Update } else { Use::Verify };
+        judge(&plan, &self.run, self.time, will, context)
     }
 
     fn random(&self, profiles: &[Profile]) -> Result<Option<RandomPlan>, Error> {

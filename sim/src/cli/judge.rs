@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use hostmem_interface::Capability;
 
+use super::known::{self, Affair, Use};
 use super::options::RunOptions;
 use super::{COMMIT, Context, Error};
 use crate::backend::{self, Named};
@@ -37,11 +38,15 @@ pub fn judge(
     plan: &Plan,
     options: &RunOptions,
     time: Option<Duration>,
+    will: Use,
     context: &mut Context<'_>,
 ) -> Result<ExitStatus, Error> {
     let backends = backend::parse_all(&options.backends, context.parts.backends)?;
     check_requirements(&options.require, &backends, context.parts)?;
-    if plan.size() == Some(0) && plan.shard == Shard::WHOLE {
+    let lists = options.known.lists(will)?;
+    let target = if will == Use::Update { Some(options.known.target()?) } else { None };
+    let verifies = will != Use::Tolerate && known::selects_any(&lists, plan);
+    if plan.size() == Some(0) && plan.shard == Shard::WHOLE && !verifies {
         let why = "no case is selected; `hostmem list scenarios` prints the built-in ones, \
                    random ones are called random/PROFILE/INDEX";
         return Err(Error::Usage(why.to_owned()));
@@ -68,6 +73,7 @@ pub fn judge(
             trace: options.trace,
             coverage: options.coverage || teller.kept.is_some(),
         },
+        known: &lists,
         recipe: Recipe {
             program: context.program.clone(),
             seed: header.seed.clone().unwrap_or_default(),
@@ -75,6 +81,7 @@ pub fn judge(
         },
         earlier,
     };
+    let affair = Affair { plan, backends: &backends, known: &lists, manner: &manner };
     let each = backends.len() as u64;
     let mut progress = Progress::new(plan.size().map(|cases| cases.saturating_mul(each)));
     let (engine, out) = (context.parts.engine, &mut context.out);
@@ -87,6 +94,12 @@ pub fn judge(
     progress.finish();
     if let Some(why) = teller.finish_results() {
         outcome.end = End::Unkept(why);
+    }
+    if verifies {
+        affair.verify(&mut outcome, context);
+    }
+    if let Some(target) = target {
+        affair.update(&mut outcome, &target)?.iter().for_each(|what| complain(what));
     }
     let report = report(header, outcome, options);
     teller.report(&Report { threaded, ..report }, file, &mut context.out)

@@ -57,7 +57,7 @@ fn backends(parts: &Parts<'_>, out: &mut Output<'_>) -> io::Result<()> {
     for kind in parts.backends {
         let default = if kind.name == backend::native() { " (default)" } else { "" };
         writeln!(out, "{}{default}: {}", kind.usage(), kind.about)?;
-        if kind.argument.is_none() {
+        if kind.stands_alone() {
             abilities(kind, out)?;
         }
     }

@@ -1,15 +1,16 @@
 //! The command line: one file a command, each a thin function over the library.
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
-//! `check` and `replay`; [`check`], [`replay`], [`merge`], [`conform`], [`diff`], [`exhaust`],
-//! [`import`], [`list`], [`explain`], [`schema`], [`fmt`] and [`agent`] are the commands.
+//! `check` and `replay`, [`known`] deals with known differences; [`check`], [`replay`],
+//! [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`list`], [`explain`], [`schema`],
+//! [`fmt`] and [`agent`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
 //!
 //! Deliberately not here: anything that another program could not do through the library.
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub mod agent;
 pub mod check;
 pub mod conform;
@@ -19,6 +20,7 @@ pub mod explain;
 pub mod fmt;
 pub mod import;
 pub mod judge;
+pub mod known;
 pub mod list;
 pub mod merge;
 pub mod options;
@@ -83,7 +85,7 @@ enum Command {
     Explain(explain::Explain),
     Schema(schema::Schema),
     Fmt(fmt::Fmt),
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     Agent(agent::Agent),
 }
 
@@ -190,7 +192,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
         Command::Explain(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Fmt(command) => command.run(context),
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         Command::Agent(command) => command.run(context),
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Error;
+use super::known::KnownOptions;
 use crate::campaign::plan::Shard;
 use crate::files::Selection;
 use crate::report::Format;
@@ -59,6 +60,9 @@ pub struct RunOptions {
     /// must be those that it was begun with
     #[arg(long, value_name = "FILE", help_heading = HOW)]
     pub resume: Option<PathBuf>,
+    /// Which known differences hold.
+    #[command(flatten)]
+    pub known: KnownOptions,
     /// The format of the report
     #[arg(long, value_enum, default_value_t, help_heading = TELL)]
     pub format: Format,

@@ -5,6 +5,7 @@
 use clap::Args;
 
 use super::judge::judge;
+use super::known::Use;
 use super::options::RunOptions;
 use super::{Context, Error};
 use crate::campaign::plan::Plan;
@@ -38,6 +39,6 @@ impl Replay {
         scenarios.retain(|one| selection.selects(&one.name, &one.scenario.rules));
         let (fail_each, shard) = (self.run.fail_each, self.run.shard);
         let plan = Plan { scenarios, fail_each, random: None, selection, shard };
-        judge(&plan, &self.run, None, context)
+        judge(&plan, &self.run, None, Use::Tolerate, context)
     }
 }

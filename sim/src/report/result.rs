@@ -60,6 +60,8 @@ impl fmt::Display for VerdictWord {
 )]
 #[serde(rename_all = "lowercase")]
 pub enum Suite {
+    /// A listed, known difference of the backend's.
+    Known,
     /// A shrunk failure of the past that ships with hostmem.
     Regressions,
     /// A scenario that ships with hostmem.
@@ -76,8 +78,9 @@ pub enum Suite {
 }
 
 impl Suite {
-    /// Every suite, in the order in which `check` runs them.
-    pub const ALL: [Self; 6] = [
+    /// Every suite, in the order of reports.
+    pub const ALL: [Self; 7] = [
+        Self::Known,
         Self::Regressions,
         Self::Scenarios,
         Self::Recordings,
@@ -90,6 +93,7 @@ impl Suite {
     #[must_use]
     pub const fn name(self) -> &'static str {
         match self {
+            Self::Known => "known",
             Self::Regressions => "regressions",
             Self::Scenarios => "scenarios",
             Self::Recordings => "recordings",
@@ -115,6 +119,9 @@ pub struct CaseResult {
     pub suite: Suite,
     /// The backend's name.
     pub backend: String,
+    /// Name and version, as the subject told them; empty if none was opened.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub subject: String,
     /// The verdict.
     pub word: VerdictWord,
     /// How strong the evidence is: the weaker of the scenario's and the rule's.
@@ -181,6 +188,7 @@ impl CaseResult {
             scenario: scenario.to_owned(),
             suite: Suite::default(),
             backend: backend.to_owned(),
+            subject: String::new(),
             word,
             level: Level::Must,
             grain: Grain::Win32,

@@ -7,16 +7,14 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 
 use hostmem_interface::scenario::{Action, Level, MachineRequest, Name, Scenario, Step};
-use hostmem_interface::{
-    AheadOfCase, Backend, Call, Description, Grain, Machine, OpenError, Subject,
-};
+use hostmem_interface::{AheadOfCase, Backend, Call, Description, Machine, OpenError, Subject};
 use hostmem_model::State;
 
 use crate::run::callee::{Callee, Owned, with_threads};
 use crate::run::case::{Case, Ending, Observer};
 use crate::run::coverage::Coverage;
 use crate::run::needs::needs;
-use crate::run::scenario::{Outcome, not_again, not_opened, run_call_by_call};
+use crate::run::scenario::{Outcome, not_again, run_call_by_call};
 use crate::view::{Binding, View};
 
 /// Writes the steps of one intent for the state that it sees and the rules that the case has
@@ -56,7 +54,7 @@ pub fn run_generated(
 ) -> Generated {
     let (subject, machine) = match open(backend, machine) {
         Ok(opened) => opened,
-        Err(error) => return unopened(about, error),
+        Err(error) => return unopened(about, error, backend),
     };
     let (generated, rest) = with_threads(&*subject, |callee| {
         let mut growing = Growing::new(about, &machine, callee, subject.description());
@@ -120,8 +118,8 @@ fn open(
     }
 }
 
-fn unopened(about: &str, error: OpenError) -> Generated {
-    let outcome = Outcome::before(not_opened(error), Grain::Win32, about);
+fn unopened(about: &str, error: OpenError, backend: &dyn Backend) -> Generated {
+    let outcome = Outcome::unopened(error, backend, about);
     Generated { outcome, scenario: Scenario { about: about.to_owned(), ..Scenario::default() } }
 }
 
@@ -148,7 +146,8 @@ impl Growing<'static> {
         backend: &dyn Backend,
     ) -> Result<Self, Box<Generated>> {
         let opened = open(backend, machine);
-        let (subject, machine) = opened.map_err(|error| Box::new(unopened(about, error)))?;
+        let (subject, machine) =
+            opened.map_err(|error| Box::new(unopened(about, error, backend)))?;
         let description = subject.description().clone();
         Ok(Self::new(about, &machine, Owned(subject), &description))
     }

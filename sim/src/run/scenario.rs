@@ -32,6 +32,8 @@ pub struct Outcome {
     pub self_check: bool,
     /// How the subject says no.
     pub grain: Grain,
+    /// Name and version, as the subject told them; empty if none was opened.
+    pub subject: String,
     /// The capability or backend for lack of which it was skipped.
     pub missing: Option<String>,
     /// How many steps were carried out; the last one is where it ended.
@@ -59,12 +61,21 @@ impl Outcome {
             record: case.finish(word(&ending)),
             self_check: false,
             grain: description.grain,
+            subject: description.implementation(),
             missing: None,
             steps: case.steps,
             readings: case.readings.clone(),
             coverage: case.coverage.clone(),
             ending,
         }
+    }
+
+    /// The subject could not be opened. What this machine lacks is missing by the backend's
+    /// name.
+    pub(crate) fn unopened(error: OpenError, backend: &dyn Backend, id: &str) -> Self {
+        let lacks = matches!(error, OpenError::Unavailable(_));
+        let missing = lacks.then(|| backend.name().to_owned());
+        Self { missing, ..Self::before(not_opened(error), Grain::Win32, id) }
     }
 
     /// An ending before any step.
@@ -74,6 +85,7 @@ impl Outcome {
             ending,
             self_check: false,
             grain,
+            subject: String::new(),
             missing: None,
             steps: 0,
             readings: Vec::new(),
@@ -128,7 +140,7 @@ fn run_ahead(
     loop {
         let subject = match backend.open(&machine) {
             Ok(subject) => subject,
-            Err(error) => return Outcome::before(not_opened(error), Grain::Win32, id),
+            Err(error) => return Outcome::unopened(error, backend, id),
         };
         let description = subject.description();
         let (request, needs) = (&scenario.machine, scenario.needs);

@@ -80,6 +80,7 @@ pub fn result(
     let step = scenario.steps.get(outcome.steps.wrapping_sub(1));
     let plain = |word| CaseResult {
         grain: outcome.grain,
+        subject: outcome.subject.clone(),
         steps: outcome.steps,
         readings: outcome.readings.iter().map(|rule| rule.rule().id.to_owned()).collect(),
         missing: outcome.missing.clone(),

@@ -6,6 +6,7 @@ mod heaps;
 mod limits;
 mod placement;
 mod safety;
+mod touching;
 mod watching;
 
 use hostmem_interface::dispatch::Host;

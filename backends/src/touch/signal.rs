@@ -7,35 +7,12 @@
 //! Deliberately not here: blocking, unblocking or restoring signals beyond what the kernel
 //! does for every handler.
 
-use hostmem_interface::AccessKind;
-
-/// `rax` of a stub that faulted.
-pub(super) const FAULTED: u64 = 1;
-/// Set beside [`FAULTED`] where the kernel told no address: non-canonical ones.
-pub(super) const NO_ADDRESS: u64 = 2;
-/// The access was a write.
-const WRITE: u64 = 4;
-/// The access was an instruction fetch.
-const FETCH: u64 = 8;
-
-/// What a faulting stub attempted.
-pub(super) fn kind(status: u64) -> AccessKind {
-    if status & FETCH != 0 {
-        AccessKind::Execute
-    } else if status & WRITE != 0 {
-        AccessKind::Write
-    } else {
-        AccessKind::Read
-    }
-}
-
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86_64::install;
 
 /// Says why memory cannot be touched.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn install() -> Result<(), String> {
-    let _ = (FAULTED, NO_ADDRESS);
     Err(format!("touching memory is not implemented on {}", std::env::consts::ARCH))
 }
 
@@ -45,9 +22,10 @@ mod x86_64 {
     use std::sync::OnceLock;
     use std::{io, mem, ptr};
 
-    use super::super::super::mapping::pointer;
+    use hostmem_interface::{AccessKind, NtStatus};
+
+    use super::super::landing::{NO_ADDRESS, faulted};
     use super::super::stubs;
-    use super::{FAULTED, FETCH, NO_ADDRESS, WRITE};
 
     const SIGNALS: [c_int; 2] = [libc::SIGSEGV, libc::SIGBUS];
     /// Bits of the processor's page fault error code.
@@ -116,17 +94,23 @@ mod x86_64 {
             // A fetch that failed: ours if the call stub is the caller. The stack pointer is
             // the thread's own; a thread without a stack could not have got here alive.
             let stack = register(registers, libc::REG_RSP);
+            let Ok(stack) = usize::try_from(stack) else { return false };
             // SAFETY: a call pushed its return address there before the fetch failed.
-            let caller = unsafe { pointer(stack).cast::<u64>().read() };
+            let caller = unsafe { ptr::with_exposed_provenance::<u64>(stack).read() };
             if caller != stubs::return_of_call() {
                 return false;
             }
         } else if !stubs::is_access(at) {
             return false;
         }
-        let mut status = FAULTED;
-        status |= if error & ERROR_WRITE != 0 { WRITE } else { 0 };
-        status |= if error & ERROR_FETCH != 0 { FETCH } else { 0 };
+        let kind = if error & ERROR_FETCH != 0 {
+            AccessKind::Execute
+        } else if error & ERROR_WRITE != 0 {
+            AccessKind::Write
+        } else {
+            AccessKind::Read
+        };
+        let mut status = faulted(NtStatus::STATUS_ACCESS_VIOLATION, kind);
         status |= if info.si_code == SI_KERNEL { NO_ADDRESS } else { 0 };
         set(registers, libc::REG_RAX, status);
         set(registers, libc::REG_RDX, address);

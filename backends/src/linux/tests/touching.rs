@@ -2,10 +2,17 @@
 
 use std::thread;
 
-use super::*;
-use crate::linux::mapping::{Arena, Prot};
+use hostmem_interface::{AccessKind, NtStatus};
+
+use super::super::mapping::{Arena, Prot};
+use super::PAGE;
+use crate::touch::{RawFault, Touch};
 
 const MIB: u64 = 1 << 20;
+
+fn violation(kind: AccessKind, at: u64) -> RawFault {
+    RawFault { status: NtStatus::STATUS_ACCESS_VIOLATION, kind, at }
+}
 
 fn arena() -> (Touch, Arena) {
     (Touch::arm().unwrap(), Arena::open(MIB, MIB).unwrap())
@@ -47,7 +54,7 @@ fn what_was_written_is_read_in_every_width() {
 fn a_fault_tells_kind_and_address_for_every_width() {
     let (touch, arena) = arena();
     let at = arena.range().start + 0x123;
-    let fault = |kind| Err(RawFault { kind, at });
+    let fault = |kind| Err(violation(kind, at));
     assert_eq!(read::<1>(touch, at).map(drop), fault(AccessKind::Read));
     assert_eq!(read::<2>(touch, at).map(drop), fault(AccessKind::Read));
     assert_eq!(read::<4>(touch, at).map(drop), fault(AccessKind::Read));
@@ -65,11 +72,11 @@ fn a_straddling_access_faults_on_the_second_page_and_leaves_the_first_alone() {
     arena.protect(at..at + PAGE, Prot::READ_WRITE).unwrap();
     for (size, before) in [(8, 1), (8, 7), (4, 2), (2, 1)] {
         let start = at + PAGE - before;
-        let expected = Err(RawFault { kind: AccessKind::Write, at: at + PAGE });
+        let expected = Err(violation(AccessKind::Write, at + PAGE));
         assert_eq!(write(touch, start, &vec![0xFF; size]), expected);
         assert_eq!(read::<1>(touch, start), Ok([0]));
     }
-    let expected = Err(RawFault { kind: AccessKind::Read, at: at + PAGE });
+    let expected = Err(violation(AccessKind::Read, at + PAGE));
     assert_eq!(read::<8>(touch, at + PAGE - 4), expected);
 }
 
@@ -81,7 +88,7 @@ fn code_runs_only_where_it_may_be_executed() {
     write(touch, at + 16, &[0xC3]).unwrap();
     // SAFETY: the byte there is `ret`.
     let execute = |at| unsafe { touch.execute(at) };
-    let fault = Err(RawFault { kind: AccessKind::Execute, at: at + 16 });
+    let fault = Err(violation(AccessKind::Execute, at + 16));
     assert_eq!(execute(at + 16), fault);
     arena.protect(at..at + PAGE, Prot::READ_EXECUTE).unwrap();
     assert_eq!(execute(at + 16), Ok(()));
@@ -93,8 +100,8 @@ fn code_runs_only_where_it_may_be_executed() {
 fn a_non_canonical_address_reports_the_address_that_was_accessed() {
     let (touch, _arena) = arena();
     let at = 0x8000_0000_0000_0000;
-    assert_eq!(read::<8>(touch, at), Err(RawFault { kind: AccessKind::Read, at }));
-    assert_eq!(write(touch, at, &[1]), Err(RawFault { kind: AccessKind::Write, at }));
+    assert_eq!(read::<8>(touch, at), Err(violation(AccessKind::Read, at)));
+    assert_eq!(write(touch, at, &[1]), Err(violation(AccessKind::Write, at)));
 }
 
 #[test]
@@ -110,10 +117,10 @@ fn many_threads_fault_and_succeed_side_by_side() {
                 let bad = arena.range().start + (8 + thread) * PAGE + 8;
                 for round in 0..20_000_u64 {
                     write(touch, good, &round.to_le_bytes()).unwrap();
-                    let expected = Err(RawFault { kind: AccessKind::Read, at: bad });
+                    let expected = Err(violation(AccessKind::Read, bad));
                     assert_eq!(read::<8>(touch, bad), expected);
                     assert_eq!(read::<8>(touch, good), Ok(round.to_le_bytes()));
-                    let expected = Err(RawFault { kind: AccessKind::Write, at: bad });
+                    let expected = Err(violation(AccessKind::Write, bad));
                     assert_eq!(write(touch, bad, &[0; 3]), expected);
                 }
             });

@@ -4,31 +4,37 @@
 //! stub. A fault whose instruction pointer is the address of a stub is ours: the handler puts
 //! what it learned into the two return registers and continues at a lone `ret`, so that the
 //! stub returns as any function does. No thread-local state, no lock, no jump over frames,
-//! so that it works on every thread and on whatever stack the kernel runs the handler.
+//! so that it works on every thread and on whatever stack the system runs the handler.
 //!
-//! Map: [`Touch`] is the way in; [`stubs`] holds the instructions; [`handler`] the signal
-//! handler and what becomes of faults that are not ours.
+//! Map: [`Touch`] is the way in; [`stubs`] holds the instructions, [`landing`] what they
+//! return; the handler is a `signal` handler on Unix and a vectored `exception` handler on
+//! Windows, and each says what becomes of faults that are not ours.
 //!
-//! Deliberately not here: which addresses may be touched, and what a fault means (guard
-//! pages, reservations): the access layer knows the ledger.
+//! Deliberately not here: which addresses may be touched, and what a fault means where the
+//! system does not say it (on Unix there are no guard pages): the access layer knows the
+//! ledger.
 
-mod handler;
+#[cfg(windows)]
+mod exception;
+mod landing;
+#[cfg(unix)]
+mod signal;
 mod stubs;
-#[cfg(test)]
-mod tests;
+
+#[cfg(windows)]
+use exception as handler;
+#[cfg(unix)]
+use signal as handler;
 
 use std::fmt;
 
-use hostmem_interface::AccessKind;
+use hostmem_interface::{AccessKind, NtStatus};
 
-use stubs::Landing;
-
-/// Bytes in a page: no piece of a copy is ever longer.
-const PAGE: u64 = 0x1000;
-
-/// A fault as the processor and the kernel told it.
+/// A fault as the processor and the system told it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct RawFault {
+    /// The exception; on Unix always an access violation.
+    pub(crate) status: NtStatus,
     /// What was attempted, from the processor's error code.
     pub(crate) kind: AccessKind,
     /// The first byte of the access on the faulting page.
@@ -119,22 +125,5 @@ impl Touch {
     pub(crate) unsafe fn execute(self, at: u64) -> Result<(), RawFault> {
         // SAFETY: the caller vouches for the code.
         unsafe { stubs::call(at) }.outcome(AccessKind::Execute, at, 1).map(drop)
-    }
-}
-
-impl Landing {
-    /// Reads the two return registers of a stub that was to do `size` bytes at `at`.
-    fn outcome(self, meant: AccessKind, at: u64, size: u64) -> Result<u64, RawFault> {
-        if self.status == 0 {
-            return Ok(self.value);
-        }
-        // A non-canonical address gives neither an address nor an error code: what was
-        // meant is all there is to tell.
-        if self.status & handler::NO_ADDRESS != 0 {
-            return Err(RawFault { kind: meant, at });
-        }
-        let last = at.saturating_add(size.saturating_sub(1));
-        let page = self.value & !(PAGE - 1);
-        Err(RawFault { kind: handler::kind(self.status), at: page.clamp(at, last) })
     }
 }

@@ -3,19 +3,9 @@
 //! The faulting instruction is the first of its function, so the table of faulting addresses
 //! is the table of functions; a call is known by its return address. They follow the System V
 //! convention and return two registers: `rax` (0, or what the handler learned) and `rdx` (the
-//! value read, or the fault's address).
+//! value read, or the fault's address): a [`super::landing::Landing`].
 //!
 //! Deliberately not here: a stub that loops. A copy is one `rep movsb`, and faults as one.
-
-/// What a stub returns.
-#[repr(C)]
-#[derive(Clone, Copy)]
-pub(super) struct Landing {
-    /// `rax`: 0 if the access succeeded, else [`super::handler::FAULTED`] and more bits.
-    pub(super) status: u64,
-    /// `rdx`: the value read, or the address of the fault.
-    pub(super) value: u64,
-}
 
 #[cfg(target_arch = "x86_64")]
 pub(super) use x86_64::*;
@@ -24,7 +14,7 @@ pub(super) use x86_64::*;
 mod x86_64 {
     use std::arch::naked_asm;
 
-    use super::Landing;
+    use super::super::landing::Landing;
 
     /// Declares a stub: its faulting instruction, then a return with `rax` = 0.
     macro_rules! stub {
@@ -92,7 +82,7 @@ pub(super) use absent::*;
 #[cfg(not(target_arch = "x86_64"))]
 mod absent {
     //! Without stubs [`super::super::Touch`] cannot be obtained, so none of these ever runs.
-    use super::Landing;
+    use super::super::landing::Landing;
 
     macro_rules! absent {
         ($($name:ident($($argument:ident),*))*) => {$(

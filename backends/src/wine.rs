@@ -1,0 +1,91 @@
+//! The Windows build under Wine, driven from Linux: the backend `wine`.
+//!
+//! The subject is `hostmem.exe agent --backend win32`, one process for many cases, so that the
+//! judge runs here and Wine only answers.
+//!
+//! Deliberately not here: building `hostmem.exe` (`backends/windows.sh`), and the protocol
+//! ([`crate::agent`]).
+
+use std::ffi::OsStr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+use std::{env, fs};
+
+use hostmem_interface::{Backend, Machine, OpenError, Subject};
+
+use crate::agent::{AgentBackend, Limits};
+
+/// Where the Windows build is, below the build folder.
+const EXE: &str = "x86_64-win7-windows-gnu/release/hostmem.exe";
+/// What makes it.
+const SCRIPT: &str = "backends/windows.sh build";
+/// The first start of a prefix copies hundreds of files, and Wine keeps what it maps to itself.
+const LIMITS: Limits = Limits { time: Duration::from_secs(120), memory: 64 << 30, ..Limits::USUAL };
+
+/// The backend `wine`.
+#[derive(Debug)]
+pub struct WineBackend(Result<AgentBackend, String>);
+
+impl WineBackend {
+    /// The backend of that `hostmem.exe`, or of the one that was built beside this program.
+    ///
+    /// # Errors
+    /// If there is no such file. A build that was never made is none: the backend is then there
+    /// and cannot be opened.
+    pub fn new(exe: Option<&Path>) -> Result<Self, String> {
+        let exe = match exe {
+            Some(exe) => {
+                let whole = exe.canonicalize();
+                Ok(whole.map_err(|error| format!("{}: {error}", exe.display()))?)
+            }
+            None => built().ok_or(format!("no Windows build; run {SCRIPT}")),
+        };
+        Ok(Self(exe.and_then(|exe| agent(&exe))))
+    }
+}
+
+impl Backend for WineBackend {
+    fn name(&self) -> &'static str {
+        "wine"
+    }
+
+    fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
+        match &self.0 {
+            Ok(agent) => agent.open(machine),
+            Err(why) => Err(OpenError::Unavailable(why.clone())),
+        }
+    }
+}
+
+/// The build in the build folder that this program is in.
+fn built() -> Option<PathBuf> {
+    let here = env::current_exe().ok()?;
+    here.ancestors().map(|folder| folder.join(EXE)).find(|exe| exe.is_file())
+}
+
+/// The command under Wine. A prefix of its own, beside the build, keeps the user's out of it;
+/// whoever sets `WINEPREFIX` has decided otherwise.
+fn agent(exe: &Path) -> Result<AgentBackend, String> {
+    if !on_path("wine") {
+        return Err(
+            "no Wine; install the packages that `backends/windows.sh packages` tells".into()
+        );
+    }
+    let text = |path: &Path| path.to_string_lossy().into_owned();
+    let mut words = vec!["env".to_owned()];
+    if env::var_os("WINEPREFIX").is_none() {
+        let prefix = exe.with_file_name("wine-prefix");
+        fs::create_dir_all(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
+        words.push(format!("WINEPREFIX={}", text(&prefix)));
+    }
+    let quiet = ["WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml="].map(str::to_owned);
+    words.extend(quiet);
+    words.extend(["wine".to_owned(), text(exe)]);
+    words.extend(["agent", "--backend", "win32"].map(str::to_owned));
+    AgentBackend::new(&shell_words::join(words), LIMITS)
+}
+
+fn on_path(program: &str) -> bool {
+    let folders = env::var_os("PATH").unwrap_or_default();
+    env::split_paths(OsStr::new(&folders)).any(|folder| folder.join(program).is_file())
+}

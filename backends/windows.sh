@@ -1,0 +1,72 @@
+#!/usr/bin/env bash
+# hostmem for Windows, built on Debian without rustup's targets, and run under Wine.
+#
+#   backends/windows.sh build             builds hostmem.exe where `--backend wine` looks for it
+#   backends/windows.sh run ARGUMENTS…    runs it under Wine in a fresh prefix, gone afterwards
+#   backends/windows.sh packages          the Debian packages that this needs, on one line
+#
+# The target is x86_64-win7-windows-gnu because Wine 8.0 lacks bcryptprimitives.dll, which the
+# standard library of x86_64-pc-windows-gnu imports; it has no binary standard library, so that is
+# built too (about a minute the first time). On Windows itself, or with rustup's target and a
+# newer Wine, a plain `cargo build --release` does.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+target=x86_64-win7-windows-gnu
+exe=${CARGO_TARGET_DIR:-target}/$target/release/hostmem.exe
+packages="rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64 g++-mingw-w64-x86-64 wine wine64"
+
+need() {
+  if [ ! -e "$1" ] && ! command -v "$1" >/dev/null; then
+    echo "$1 is missing; as root: apt-get install --no-install-recommends $packages" >&2
+    exit 1
+  fi
+}
+
+# Debian's own compiler, not rustup's: only it comes with the sources of its standard library.
+# The same flags every time, so that nothing is built twice.
+cross_cargo() {
+  need /usr/bin/rustc
+  need /usr/bin/cargo
+  need x86_64-w64-mingw32-gcc
+  local command=$1
+  shift
+  # The crate that builds zstd knows the compiler of no win7 target.
+  export CC_x86_64_win7_windows_gnu=x86_64-w64-mingw32-gcc AR_x86_64_win7_windows_gnu=x86_64-w64-mingw32-ar
+  RUSTC=/usr/bin/rustc RUSTC_BOOTSTRAP=1 CARGO_INCREMENTAL=0 /usr/bin/cargo "$command" \
+    --release --locked -Zbuild-std=std,panic_unwind --target "$target" "$@"
+}
+
+case ${1:-} in
+packages)
+  echo "$packages"
+  ;;
+build)
+  cross_cargo build -p hostmem
+  echo "built $exe"
+  ;;
+bench)
+  need wine
+  cross_cargo build -p hostmem --bench calls
+  bench=$(ls -t "${CARGO_TARGET_DIR:-target}/$target/release/deps"/calls-*.exe | head -1)
+  WINEDEBUG=-all wine "$bench" --bench
+  ;;
+run)
+  need wine
+  [ -e "$exe" ] || { echo "$exe is missing; run $0 build" >&2; exit 1; }
+  shift
+  prefix=$(mktemp -d)
+  trap 'rm -rf "$prefix"' EXIT
+  # No dialogs about browsers and .NET, which a fresh prefix would offer to install.
+  export WINEPREFIX=$prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
+  status=0
+  wine "$exe" "$@" || status=$?
+  # The server outlives its last program by a moment, and writes to the prefix.
+  wineserver -k >/dev/null 2>&1 || true
+  exit "$status"
+  ;;
+*)
+  sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2
+  exit 1
+  ;;
+esac
