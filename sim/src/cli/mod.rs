@@ -30,14 +30,15 @@ pub mod schema;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::panic::AssertUnwindSafe;
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
 use crate::backend::BackendError;
-use crate::campaign::failure;
 use crate::campaign::stop::Stop;
 use crate::conform::known::KnownError;
+use crate::files::load::shown;
 use crate::files::select::SelectError;
 use crate::files::{FileError, WriteError};
 use crate::output::{Output, complain};
@@ -162,7 +163,8 @@ pub fn run(
     listen: fn(&'static Stop),
 ) -> ExitStatus {
     let name = arguments.first().map(|name| name.to_string_lossy().into_owned());
-    let program = failure::shell(&[name.as_deref().unwrap_or("hostmem")]);
+    // Quoted with the rest of a command; a shell on Windows takes the slashes of both kinds.
+    let program = shown(Path::new(name.as_deref().unwrap_or("hostmem")));
     let cli = match Cli::try_parse_from(arguments) {
         Ok(cli) => cli,
         Err(error) => return told(&error),

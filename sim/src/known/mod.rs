@@ -161,26 +161,27 @@ impl KnownList {
     }
 }
 
-/// A text without its numbers: addresses, sizes and bytes differ from run to run and from
-/// case to case.
+/// A text without its numbers and protections: addresses, sizes, bytes and how many there are
+/// differ from run to run and from case to case.
 #[must_use]
 pub fn shape(text: &str) -> String {
-    let word = |word: &str| {
+    let part = |c: char| c.is_ascii_alphanumeric() || c == '_';
+    let mut shape = String::new();
+    for piece in text.split_inclusive(|c: char| !part(c)) {
+        let word = piece.trim_end_matches(|c: char| !part(c));
         let hex = word.strip_prefix("0x").unwrap_or(word);
-        let number = !hex.is_empty() && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
-        if number && hex.bytes().any(|byte| byte.is_ascii_digit()) {
-            "#".to_owned()
-        } else {
-            word.to_owned()
+        let number = hex.bytes().any(|byte| byte.is_ascii_digit())
+            && hex.bytes().all(|byte| byte.is_ascii_hexdigit());
+        shape.push_str(if number || word.starts_with("PAGE_") { "#" } else { word });
+        shape.push_str(&piece[word.len()..]);
+        // A list is as good as its first element.
+        for list in ["# #", "#|#"] {
+            if shape.contains(list) {
+                shape = shape.replace(list, "#");
+            }
         }
-    };
-    text.split_inclusive(|c: char| !c.is_ascii_alphanumeric() && c != '_')
-        .map(|piece| {
-            let end =
-                piece.trim_end_matches(|c: char| !c.is_ascii_alphanumeric() && c != '_').len();
-            format!("{}{}", word(&piece[..end]), &piece[end..])
-        })
-        .collect()
+    }
+    shape
 }
 
 #[cfg(test)]
@@ -190,9 +191,9 @@ mod tests {
     #[test]
     fn a_shape_has_words_but_no_numbers() {
         let seen = "BaseAddress 0x7f12, State MEM_COMMIT, Protect PAGE_READWRITE|0x200";
-        assert_eq!(shape(seen), "BaseAddress #, State MEM_COMMIT, Protect PAGE_READWRITE|#");
+        assert_eq!(shape(seen), "BaseAddress #, State MEM_COMMIT, Protect #");
         assert_eq!(shape("refused: ERROR_NOACCESS (0x800703e6)"), "refused: ERROR_NOACCESS (#)");
-        assert_eq!(shape("2 written pages 0x10000 0x11000"), "# written pages # #");
+        assert_eq!(shape("2 written pages 0x10000 0x11000"), "# written pages #");
         assert_eq!(shape("4096 bytes of 00"), "# bytes of #");
     }
 
