@@ -361,9 +361,9 @@ law! {
     VP_06 "VP-06" Should Decided,
         "An address in no allocation is refused with 487.",
         "ReactOS NtProtectVirtualMemory";
-    VP_07 "VP-07" Must Decided,
+    VP_07 "VP-07" Should Decided,
         "A range that leaves its allocation is refused with 487.",
-        "MS VirtualProtect; ReactOS";
+        "MS VirtualProtect, without the code; ReactOS; Wine 8.0 answers 87";
     VP_11 "VP-11" Must Decided,
         "The copy-on-write protections are refused with 87, after the range was found and before its pages are looked at.",
         "Wine tests, virtual.c test_VirtualProtect; ReactOS (order)";

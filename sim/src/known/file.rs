@@ -1,7 +1,7 @@
 //! The file of a list: JSON that people read and explain by hand.
 //!
 //! ```json
-//! { "format": "hostmem-known/1", "subject": "win32 Wine 8.0", "differences": [
+//! { "format": "hostmem-differences/1", "subject": "win32 Wine 8.0", "differences": [
 //!   { "rule": "VA-44", "level": "should", "expected": "…", "observed": "…", "why": "…",
 //!     "scenario": { "format": "hostmem/1", … } } ] }
 //! ```
@@ -17,7 +17,7 @@ use super::{Difference, KnownList};
 use crate::law;
 
 /// The one version of the format.
-pub const FORMAT: &str = "hostmem-known/1";
+pub const FORMAT: &str = "hostmem-differences/1";
 
 /// Why a file is no list.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -155,7 +155,7 @@ mod tests {
         let error = |text: &str| read("l.json", text.as_bytes()).unwrap_err().to_string();
         assert!(error("").starts_with("l.json: "));
         assert!(error(r#"{"format":"x","subject":"s","differences":[]}"#).contains("expected"));
-        let entry = r#"{"format":"hostmem-known/1","subject":"s","differences":[
+        let entry = r#"{"format":"hostmem-differences/1","subject":"s","differences":[
             {"rule":"ZZ-99","level":"must","expected":"","observed":"","why":"","scenario":{}}]}"#;
         assert!(error(entry).contains("difference 1: there is no rule `ZZ-99`"));
     }
