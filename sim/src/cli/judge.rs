@@ -171,6 +171,7 @@ fn campaign_of(plan: &Plan, options: &RunOptions, backends: &[Named]) -> Campaig
         only: options.only.clone(),
         skip: options.skip.clone(),
         require: options.require.clone(),
+        known_sha256: options.known.fingerprint(),
         fail_each: plan.fail_each,
         strict: options.strict,
         fail_fast: options.fail_fast,

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 use hostmem_interface::{Backend as _, Machine};
+use sha2::{Digest as _, Sha256};
 
 use super::{Context, Error};
 use crate::backend::Named;
@@ -17,6 +18,7 @@ use crate::files::{self, write};
 use crate::known::update::{self, New};
 use crate::known::{FOLDER_NAME, Known, KnownList, file};
 use crate::report::{CaseResult, End, Suite};
+use crate::results::words::hex;
 
 /// Which known differences hold, and whether they are checked.
 #[derive(Clone, Debug, Default, Args)]
@@ -52,6 +54,12 @@ impl KnownOptions {
             }
             _ => Ok(known),
         }
+    }
+
+    /// What tells one list from another; nothing where none was named.
+    pub(super) fn fingerprint(&self) -> Option<String> {
+        let list = std::fs::read(self.known.as_ref()?).ok()?;
+        Some(hex(&Sha256::digest(list)))
     }
 
     /// Where a list is to be written: found out before the run.

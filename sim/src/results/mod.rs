@@ -10,7 +10,8 @@
 //! Map, in reading order: this file has the two kinds of lines; [`file`] reads, begins and
 //! resumes a file; [`merge`] puts files together; [`words`] is how a result is spelt.
 //!
-//! Deliberately not here: failing scenarios, which are files of their own, and clocks.
+//! Deliberately not here: failing scenarios, which are files of their own; entries of a list of
+//! known differences, which each run looks at again; and clocks.
 
 pub mod file;
 pub mod merge;
@@ -55,6 +56,9 @@ pub struct Campaign {
     pub skip: Vec<String>,
     /// `--require`.
     pub require: Vec<String>,
+    /// SHA-256 of the list that `--known` names.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub known_sha256: Option<String>,
     /// `--fail-each`.
     pub fail_each: bool,
     /// `--strict`.
