@@ -6,6 +6,8 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
+use hostmem_interface::dispatch::leak;
+
 /// Live blocks by address.
 #[derive(Debug, Default)]
 pub(crate) struct Blocks(BTreeMap<u64, Block>);
@@ -44,13 +46,10 @@ impl Blocks {
 
     /// The blocks still live, each with what its caller said of it.
     pub(crate) fn leaks(&self) -> Vec<String> {
-        let told = |(at, block): (&u64, &Block)| {
-            let source = match &block.source {
-                Some((file, line)) => format!("{file}:{line}"),
-                None => "an unnamed place".to_owned(),
-            };
-            format!("heap {}: {} bytes at {at:#x} from {source}", block.heap - 1, block.size)
+        let told = |block: &Block| {
+            let source = block.source.as_ref().map(|(file, line)| (&**file, *line));
+            leak(block.heap - 1, block.size, source)
         };
-        self.0.iter().map(told).collect()
+        self.0.values().map(told).collect()
     }
 }

@@ -34,6 +34,8 @@ pub enum Request {
     Call(Call),
     /// Look for contradictions.
     Checkpoint,
+    /// Tell of blocks that are not freed.
+    Leaks,
     /// Give everything back, and tell what was not.
     Close,
 }
@@ -47,8 +49,8 @@ pub enum Response {
     Reply(Reply),
     /// What a checkpoint found.
     Checked(Result<(), String>),
-    /// What was not given back.
-    Closed(Vec<String>),
+    /// What was found, one line each.
+    Listed(Vec<String>),
 }
 
 /// The request with the number under which the answer comes back, and the caller's lane:
@@ -65,6 +67,7 @@ pub fn encode_request(number: u64, lane: u32, request: &Request) -> Vec<u8> {
         }
         Request::Checkpoint => out.u8(1),
         Request::Close => out.u8(2),
+        Request::Leaks => out.u8(3),
     }
     out.finish()
 }
@@ -80,6 +83,7 @@ pub fn decode_request(bytes: &[u8]) -> Result<(u64, u32, Request), Garbage> {
         0 => Request::Call(call::read(&mut from)?),
         1 => Request::Checkpoint,
         2 => Request::Close,
+        3 => Request::Leaks,
         _ => return Err(Garbage("kind of request")),
     };
     from.end()?;
@@ -105,9 +109,9 @@ pub fn encode_response(number: u64, response: &Response) -> Vec<u8> {
             out.u8(3);
             out.text(why);
         }
-        Response::Closed(leaks) => {
+        Response::Listed(lines) => {
             out.u8(4);
-            out.list(leaks, |out, leak| out.text(leak));
+            out.list(lines, |out, line| out.text(line));
         }
     }
     out.finish()
@@ -125,7 +129,7 @@ pub fn decode_response(bytes: &[u8]) -> Result<(u64, Response), Garbage> {
         1 => Response::Reply(reply::read(&mut from)?),
         2 => Response::Checked(Ok(())),
         3 => Response::Checked(Err(from.text()?)),
-        4 => Response::Closed(from.list(Reader::text)?),
+        4 => Response::Listed(from.list(Reader::text)?),
         _ => return Err(Garbage("kind of response")),
     };
     from.end()?;

@@ -3,6 +3,7 @@
 //!
 //! The lock is never held while a notification is delivered: the callback may call back.
 
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use hostmem_interface::{
@@ -13,7 +14,10 @@ use hostmem_interface::{
     Reply, Subject, Value, WatchAnswer, WatchFlags, WatchPointers, WriteWatch,
 };
 
+use hostmem_interface::dispatch::leak;
+
 use crate::actor::Actor;
+use crate::heaps::Block;
 use crate::state::State;
 
 /// The model as a manager.
@@ -25,7 +29,18 @@ pub struct Simulator {
 struct Shared {
     description: Description,
     actor: Mutex<Actor>,
-    callbacks: Mutex<Vec<Arc<dyn MemoryNotificationCallback>>>,
+    callback: Mutex<Option<Arc<dyn MemoryNotificationCallback>>>,
+    bell: Mutex<Bell>,
+    /// Where blocks come from that `DebugAlloc` made: file and line.
+    sources: Mutex<BTreeMap<Address, (String, i32)>>,
+}
+
+/// Notifications on their way.
+#[derive(Default)]
+struct Bell {
+    waiting: VecDeque<MemoryAvailable>,
+    /// Whether somebody delivers them already.
+    ringing: bool,
 }
 
 impl std::fmt::Debug for Simulator {
@@ -47,11 +62,38 @@ impl Simulator {
             absent: Vec::new(),
         };
         let actor = Mutex::new(Actor::new(State::new(machine)));
-        Self { shared: Arc::new(Shared { description, actor, callbacks: Mutex::default() }) }
+        Self {
+            shared: Arc::new(Shared {
+                description,
+                actor,
+                callback: Mutex::default(),
+                bell: Mutex::default(),
+                sources: Mutex::default(),
+            }),
+        }
+    }
+
+    /// A fresh manager that shows `machine`, if there can be one.
+    ///
+    /// # Errors
+    /// [`OpenError::Machine`] for a machine that is too large, or is none.
+    pub fn open(machine: Machine) -> Result<Self, OpenError> {
+        let Machine { page, granularity, lowest, highest, .. } = machine;
+        let units = page.is_power_of_two() && granularity.is_power_of_two() && page <= granularity;
+        let spans = lowest < highest && highest < u64::MAX && (highest + 1).is_multiple_of(page);
+        if !units || !spans {
+            let why = "page and granularity are powers of two, and user space is whole pages";
+            return Err(OpenError::Machine(why.to_owned()));
+        }
+        if machine.end() / granularity > u64::from(u32::MAX) {
+            let why = "the model holds at most 2^32 granules of address space";
+            return Err(OpenError::Machine(why.to_owned()));
+        }
+        Ok(Self::new(machine))
     }
 
     fn lock(&self) -> MutexGuard<'_, Actor> {
-        self.shared.actor.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.shared.actor)
     }
 
     fn act(&self, call: &Call) -> Result<Value, Refusal> {
@@ -75,18 +117,32 @@ impl Simulator {
         }
     }
 
+    /// Delivers notifications, one after the other: what a callback causes by calling back
+    /// comes when it has returned. No lock is held meanwhile.
     fn notify(&self, notified: &[MemoryAvailable]) {
         if notified.is_empty() {
             return;
         }
-        let callbacks = self.shared.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        let callbacks = callbacks.clone();
-        for available in notified {
-            for callback in &callbacks {
-                callback.on_memory_notification(*available);
-            }
+        let mut bell = locked(&self.shared.bell);
+        bell.waiting.extend(notified);
+        if std::mem::replace(&mut bell.ringing, true) {
+            return;
         }
+        while let Some(available) = bell.waiting.pop_front() {
+            drop(bell);
+            let callback = locked(&self.shared.callback).clone();
+            if let Some(callback) = callback {
+                callback.on_memory_notification(available);
+            }
+            bell = locked(&self.shared.bell);
+        }
+        bell.ringing = false;
     }
+}
+
+/// Guarded by a lock that no panic leaves half done: a call is carried out as a whole.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The value that the call always gives.
@@ -154,8 +210,7 @@ impl HostMemoryManager for Simulator {
     ) -> Result<(), Refusal> {
         self.act(&Call::RegisterMemoryNotificationCallback)?;
         // The runtime registers once; a second registration replaces the first.
-        let mut callbacks = self.shared.callbacks.lock().unwrap_or_else(PoisonError::into_inner);
-        *callbacks = vec![callback];
+        *locked(&self.shared.callback) = Some(callback);
         Ok(())
     }
 
@@ -249,6 +304,17 @@ impl Host for Simulator {
     fn load_control(&self) -> Option<&dyn MemoryLoadControl> {
         Some(self)
     }
+
+    fn leaks(&self) -> Vec<String> {
+        // In this order, as in `free`.
+        let sources = locked(&self.shared.sources);
+        let actor = self.lock();
+        let told = |(at, block): (Address, &Block)| {
+            let source = sources.get(&at).map(|(file, line)| (&**file, *line));
+            leak(block.malloc.0.into(), block.size, source)
+        };
+        actor.state.heaps.blocks().map(told).collect()
+    }
 }
 
 /// One of the model's heaps.
@@ -271,11 +337,20 @@ impl HostMalloc for SimulatedMalloc {
         line: i32,
     ) -> Result<Address, Refusal> {
         let call = Call::DebugAlloc { malloc: self.id, size, critical, file: file.into(), line };
-        expect_value!(self.manager.act(&call), Value::Address(base) => base)
+        let base = expect_value!(self.manager.act(&call), Value::Address(base) => base)?;
+        locked(&self.manager.shared.sources).insert(base, (file.to_owned(), line));
+        Ok(base)
     }
 
     fn free(&self, address: Address) -> Result<(), Refusal> {
-        self.manager.act(&Call::Free { malloc: self.id, address }).map(drop)
+        // Before the block is gone: afterwards the place may be another's.
+        let mut sources = locked(&self.manager.shared.sources);
+        let source = sources.remove(&address);
+        let freed = self.manager.act(&Call::Free { malloc: self.id, address }).map(drop);
+        if let (Err(_), Some(source)) = (&freed, source) {
+            sources.insert(address, source);
+        }
+        freed
     }
 }
 
@@ -289,10 +364,6 @@ impl Backend for ModelBackend {
     }
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
-        if machine.end() / machine.granularity > u64::from(u32::MAX) {
-            let why = "the model holds at most 2^32 granules of address space";
-            return Err(OpenError::Machine(why.to_owned()));
-        }
-        Ok(Box::new(InProcess::new(Simulator::new(*machine))))
+        Ok(Box::new(InProcess::new(Simulator::open(*machine)?)))
     }
 }

@@ -6,6 +6,7 @@
 //! files; [`twin`] random calls; [`simulator`] the model behind the traits; [`rules`] one table for each call; [`granules`] and
 //! [`runs`] the two data structures below, against plain ones.
 
+mod callbacks;
 mod driver;
 mod granules;
 mod rules;

@@ -15,10 +15,7 @@ fn main() -> ExitCode {
 fn worker() -> Option<ExitCode> {
     use hostmem_backends::com::{WORKER_ARGUMENT, worker};
 
-    let mut arguments = std::env::args().skip(1);
-    if arguments.next().as_deref() != Some(WORKER_ARGUMENT) {
-        return None;
-    }
-    let library = arguments.next()?;
-    Some(worker::main(library.as_ref(), arguments.next().as_deref()))
+    let mut arguments = std::env::args_os().skip(1);
+    let own = arguments.next().is_some_and(|first| first == WORKER_ARGUMENT);
+    own.then(|| worker::main(arguments))
 }

@@ -58,6 +58,13 @@ pub const BACKENDS: &[Kind] = &[
         about: "this machine's Linux kernel: mmap, mprotect and munmap on real memory",
         make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
     },
+    #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+    Kind {
+        name: "linux-pressure",
+        argument: None,
+        about: "the same, and listens to the kernel's memory pressure: notices come as they come",
+        make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::listening())),
+    },
     #[cfg(all(windows, target_pointer_width = "64"))]
     Kind {
         name: "win32",

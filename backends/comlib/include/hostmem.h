@@ -307,6 +307,11 @@ struct IHostMemoryManager { const IHostMemoryManagerVtbl *lpVtbl; };
 HOSTMEM_GUID(IID_IHostmemInstruments, 0x6E1A7C52, 0x3B0D, 0x4C0A, 0x9D, 0x55, 0x8F, 0x2B, 0x6A,
              0x40, 0xC1, 0xE7);
 
+HOSTMEM_GUID(IID_IHostmemWriteWatch, 0xA0C34F0E, 0x6B0B, 0x4F0D, 0x8E, 0x59, 0x0D, 0x5C, 0x9B, 0x8E,
+             0x2A, 0x31);
+HOSTMEM_GUID(IID_IHostmemReport, 0x3D7B6C1A, 0x94E5, 0x4B6E, 0x9C, 0x0F, 0x52, 0xD1, 0xA7, 0xE4,
+             0xF0, 0xB6);
+
 #define HOSTMEM_ABILITY_ACCESS 1        /* Read, Write and Execute answer */
 #define HOSTMEM_ABILITY_LOAD_CONTROL 2  /* SetMemoryLoad answers */
 #define HOSTMEM_ABILITY_PRIVATE_ARENA 4 /* free regions have exact sizes */
@@ -331,9 +336,37 @@ struct IHostmemInstruments : IUnknown {
     /* 7: delivers the notifications that the change causes before it returns. */
     virtual HRESULT HOSTMEM_CALL SetMemoryLoad(uint32_t load, uint64_t available) = 0;
 };
+
+/* The hosting interface has no write watch: the runtime calls the system for it. A manager that
+ * grants MEM_WRITE_WATCH answers here; without this interface, or where both functions return
+ * E_NOTIMPL, nothing is asked that needs it. */
+struct IHostmemWriteWatch : IUnknown {
+    /* 3: Win32 GetWriteWatch. dwFlags: 1 clears what is reported; *lpdwCount: room in, pages out. */
+    virtual HRESULT HOSTMEM_CALL GetWriteWatch(DWORD dwFlags, void *lpBaseAddress, SIZE_T dwRegionSize,
+                                               void **lpAddresses, SIZE_T *lpdwCount,
+                                               DWORD *lpdwGranularity) = 0;
+    virtual HRESULT HOSTMEM_CALL ResetWriteWatch(void *lpBaseAddress, SIZE_T dwRegionSize) = 0; /* 4 */
+};
+
+/* What a manager knows of its heaps. hostmem's own has it: a host asks for it when it believes
+ * that everything is freed. */
+struct IHostmemReport : IUnknown {
+    /* 3: tell(context, "heap 0: 10 bytes from gc.cpp:77") for each block that is not freed; file
+     * and line are those of DebugAlloc. */
+    virtual HRESULT HOSTMEM_CALL Leaks(void(HOSTMEM_CALL *tell)(void *context, const char *line),
+                                       void *context) = 0;
+};
 #endif
 
-/* ---- The one function of a shared library ------------------------------------------------- */
+/* The machine that a manager is to show, in bytes. */
+#define HOSTMEM_UNSTATED UINT64_MAX /* no such limit is stated */
+typedef struct HostmemMachine {
+    uint64_t page, granularity;        /* powers of two: 4096 and 65536 */
+    uint64_t lowest, highest;          /* of user space, inclusive: 0x10000 and 0x7FFFFFFEFFFF */
+    uint64_t physical, commit_limit;   /* or HOSTMEM_UNSTATED */
+} HostmemMachine;
+
+/* ---- The functions of a shared library: the first is enough -------------------------------- */
 
 #ifdef __cplusplus
 extern "C" {
@@ -342,8 +375,9 @@ extern "C" {
 /*
  * Makes a fresh manager and hands out one reference to it.
  *
- * backend   libhostmem_comlib: "linux" (also null and "") for real memory, "model" for the
- *           simulated one. A library under test may ignore it; `com:PATH#TEXT` passes TEXT.
+ * backend   libhostmem_comlib: "linux" (also null and "") for real memory, "linux-pressure" for
+ *           the same with callbacks that are told of the kernel's memory pressure, "model" for
+ *           simulated memory. A library under test may ignore it; `com:PATH#TEXT` passes TEXT.
  * manager   receives the manager; null on failure.
  *
  * S_OK; E_POINTER: manager is null; E_INVALIDARG: no such backend; E_NOTIMPL: not on this system;
@@ -354,6 +388,24 @@ extern "C" {
  */
 HOSTMEM_EXPORT HRESULT HOSTMEM_CALL HostmemCreateManager(const char *backend,
                                                          struct IHostMemoryManager **manager);
+
+/*
+ * Optional: the same, for a manager that can show another machine (null: the usual one). Scenarios
+ * that ask for one are skipped without it; `check --fail-each` uses it to make memory short.
+ * E_INVALIDARG: no such machine.
+ */
+HOSTMEM_EXPORT HRESULT HOSTMEM_CALL HostmemCreateManagerOn(const char *backend,
+                                                           const HostmemMachine *machine,
+                                                           struct IHostMemoryManager **manager);
+
+/*
+ * Optional: what the managers of this library cannot do, as names of capabilities with spaces
+ * between them: "guard-pages nocache reset". What needs one of them is skipped, and said to be.
+ * The names: contents faults execute guard-pages write-watch buffers malloc memory-load
+ * memory-load-control notifications address-space-notices top-down reset nocache query
+ * private-arena.
+ */
+HOSTMEM_EXPORT const char *HOSTMEM_CALL HostmemLacks(void);
 
 #ifdef __cplusplus
 }

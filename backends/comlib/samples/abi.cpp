@@ -18,8 +18,21 @@ static_assert(eMemoryAvailableLow == 1 && eMemoryAvailableNeutral == 2 && eMemor
 static_assert(eTaskCritical == 0 && eAppDomainCritical == 1 && eProcessCritical == 2, "");
 static_assert(MALLOC_THREADSAFE == 1 && MALLOC_EXECUTABLE == 2, "");
 static_assert(MEM_COMMIT == 0x1000 && MEM_RESERVE == 0x2000 && MEM_DECOMMIT == 0x4000 && MEM_RELEASE == 0x8000, "");
-static_assert(uint32_t(E_OUTOFMEMORY) == 0x8007000E && uint32_t(HOST_E_INVALIDOPERATION) == 0x80131022, "");
-static_assert(sizeof(IHostMemoryManager) == 8 && sizeof(IHostMalloc) == 8, "nothing but the vtable pointer");
+static_assert(MEM_FREE == 0x10000 && MEM_PRIVATE == 0x20000 && MEM_MAPPED == 0x40000 && MEM_RESET == 0x80000, "");
+static_assert(MEM_TOP_DOWN == 0x100000 && MEM_WRITE_WATCH == 0x200000 && MEM_PHYSICAL == 0x400000, "");
+static_assert(MEM_IMAGE == 0x1000000 && MEM_RESET_UNDO == 0x1000000 && MEM_LARGE_PAGES == 0x20000000, "");
+static_assert(PAGE_NOACCESS == 1 && PAGE_READONLY == 2 && PAGE_READWRITE == 4 && PAGE_WRITECOPY == 8, "");
+static_assert(PAGE_EXECUTE == 0x10 && PAGE_EXECUTE_READ == 0x20 && PAGE_EXECUTE_READWRITE == 0x40, "");
+static_assert(PAGE_EXECUTE_WRITECOPY == 0x80 && PAGE_GUARD == 0x100 && PAGE_NOCACHE == 0x200 && PAGE_WRITECOMBINE == 0x400, "");
+#define CODE(name, value) static_assert(uint32_t(name) == (value), #name)
+CODE(S_OK, 0); CODE(S_FALSE, 1); CODE(E_NOTIMPL, 0x80004001); CODE(E_NOINTERFACE, 0x80004002);
+CODE(E_POINTER, 0x80004003); CODE(E_FAIL, 0x80004005); CODE(E_UNEXPECTED, 0x8000FFFF);
+CODE(E_ACCESSDENIED, 0x80070005); CODE(E_OUTOFMEMORY, 0x8007000E); CODE(E_INVALIDARG, 0x80070057);
+CODE(HOST_E_INVALIDOPERATION, 0x80131022); CODE(HOST_E_CLRNOTAVAILABLE, 0x80131023); CODE(HOST_E_TIMEOUT, 0x80131024);
+CODE(HOST_E_NOT_OWNER, 0x80131025); CODE(HOST_E_ABANDONED, 0x80131026);
+CODE(HRESULT_FROM_WIN32(ERROR_INVALID_ADDRESS), 0x800701E7); CODE(HRESULT_FROM_WIN32(ERROR_NOACCESS), 0x800703E6);
+static_assert(sizeof(HostmemMachine) == 48 && offsetof(HostmemMachine, commit_limit) == 40, "");
+static_assert(sizeof(IHostMemoryManager) == 8 && sizeof(IHostMalloc) == 8 && sizeof(ICLRMemoryNotificationCallback) == 8, "nothing but the vtable pointer");
 
 static int wrong = 0;
 static void same(const char *what, unsigned long long a, unsigned long long b) {
@@ -116,7 +129,24 @@ int main(int, char **arguments) {
     same("heap 5 double", uint32_t(h->Free(a)), uint32_t(HOST_E_INVALIDOPERATION));
     same("heap 5 null", h->Free(nullptr), S_OK);
     same("heap 3 null", uint32_t(h->Alloc(8, eTaskCritical, nullptr)), uint32_t(E_POINTER));
-    instruments->Release();
+    void *w = nullptr, *x = nullptr; SIZE_T pages = 1;
+    guid("A0C34F0E-6B0B-4F0D-8E59-0D5C9B8E2A31", IID_IHostmemWriteWatch);
+    guid("3D7B6C1A-94E5-4B6E-9C0F-52D1A7E4F0B6", IID_IHostmemReport);
+    IHostmemWriteWatch *watch = nullptr; IHostmemReport *report = nullptr;
+    m->QueryInterface(IID_IHostmemWriteWatch, reinterpret_cast<void **>(&watch));
+    m->QueryInterface(IID_IHostmemReport, reinterpret_cast<void **>(&report));
+    m->VirtualAlloc(nullptr, 4096, MEM_RESERVE | MEM_COMMIT | MEM_WRITE_WATCH, PAGE_READWRITE, eTaskCritical, &w);
+    uint8_t one = 1; HostmemFault fault;
+    instruments->Write(uint64_t(w), 1, &one, &fault);
+    same("watch 3 GetWriteWatch", watch->GetWriteWatch(0, w, 4096, &x, &pages, &before), S_OK);
+    same("watch 3 count", pages, 1), same("watch 3 page", (uintptr_t)x, (uintptr_t)w), same("watch 3 granularity", before, 4096);
+    same("watch 3 null", uint32_t(watch->GetWriteWatch(0, w, 4096, &x, nullptr, &before)), uint32_t(E_POINTER));
+    same("watch 4 ResetWriteWatch", watch->ResetWriteWatch(w, 4096), slot<Range>(watch, 4)(watch, w, 4096));
+    int leaks = 0;
+    auto tell = [](void *count, const char *line) { *static_cast<int *>(count) += strstr(line, "abi.cpp:") != nullptr; };
+    same("report 3 Leaks", report->Leaks(tell, &leaks), S_OK), same("report 3 with file", leaks, 2);
+    same("report 3 null", uint32_t(report->Leaks(nullptr, nullptr)), uint32_t(E_POINTER));
+    watch->Release(), report->Release(), instruments->Release();
     same("still held by heaps", m->Release() != 0, 1);
     same("heap gone", h->Release() + i->Release(), 0);
     same("callback given back", bell.references, 1);

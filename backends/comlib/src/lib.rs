@@ -1,4 +1,7 @@
-//! hostmem's own managers for a C or C++ host: a shared library with one function.
+//! hostmem's own managers for a C or C++ host: a shared library with two functions.
+//!
+//! `HostmemCreateManager` is what a host needs; `HostmemCreateManagerOn` shows another machine,
+//! for comparisons.
 //!
 //! `include/hostmem.h` is its documentation.
 //!
@@ -10,17 +13,35 @@ use std::panic::catch_unwind;
 use std::sync::Arc;
 
 use hostmem_backends::com::ComManager;
+use hostmem_backends::com::interfaces::HostmemMachine;
+#[cfg(target_os = "linux")]
+use hostmem_interface::OpenError;
 use hostmem_interface::{Host, Hresult, Machine};
 use hostmem_model::Simulator;
 use windows_core::{HRESULT, Interface as _};
 
-/// Makes a manager: `"linux"` (also null and `""`) has real memory, `"model"` simulates it.
+/// Makes a manager: `"linux"` (also null and `""`) has real memory, `"linux-pressure"` listens
+/// to the kernel's memory pressure too, `"model"` simulates a machine.
 ///
 /// # Safety
 /// `backend` is null or a string that ends with a null byte; `manager` is null or writable.
 #[unsafe(no_mangle)]
 pub unsafe extern "system" fn HostmemCreateManager(
     backend: *const c_char,
+    manager: *mut *mut c_void,
+) -> HRESULT {
+    // SAFETY: as the caller vouches; null is the usual machine.
+    unsafe { HostmemCreateManagerOn(backend, std::ptr::null(), manager) }
+}
+
+/// Makes a manager that shows a machine; null: 64-bit Windows without stated limits.
+///
+/// # Safety
+/// As for [`HostmemCreateManager`]; `machine` is null or readable.
+#[unsafe(no_mangle)]
+pub unsafe extern "system" fn HostmemCreateManagerOn(
+    backend: *const c_char,
+    machine: *const HostmemMachine,
     manager: *mut *mut c_void,
 ) -> HRESULT {
     if manager.is_null() {
@@ -34,7 +55,13 @@ pub unsafe extern "system" fn HostmemCreateManager(
         // SAFETY: a string, as the caller vouches.
         unsafe { CStr::from_ptr(backend) }.to_bytes()
     };
-    match catch_unwind(|| open(backend)) {
+    let machine = if machine.is_null() {
+        Machine::WINDOWS_X64
+    } else {
+        // SAFETY: not null, so readable.
+        unsafe { machine.read_unaligned() }.into()
+    };
+    match catch_unwind(|| open(backend, &machine)) {
         Ok(Ok(host)) => {
             let object = ComManager::export(host).into_raw();
             // SAFETY: as above.
@@ -50,24 +77,31 @@ fn told(hresult: Hresult) -> HRESULT {
     HRESULT(hresult.0.cast_signed())
 }
 
-fn open(backend: &[u8]) -> Result<Arc<dyn Host>, Hresult> {
+fn open(backend: &[u8], machine: &Machine) -> Result<Arc<dyn Host>, Hresult> {
     match backend {
-        b"model" => Ok(Arc::new(Simulator::new(Machine::WINDOWS_X64))),
-        b"linux" | b"" => linux(),
+        b"model" => match Simulator::open(*machine) {
+            Ok(manager) => Ok(Arc::new(manager)),
+            Err(_) => Err(Hresult::E_INVALIDARG),
+        },
+        b"linux" | b"" => linux(machine, false),
+        b"linux-pressure" => linux(machine, true),
         _ => Err(Hresult::E_INVALIDARG),
     }
 }
 
 #[cfg(target_os = "linux")]
-fn linux() -> Result<Arc<dyn Host>, Hresult> {
-    let backend = hostmem_backends::linux::LinuxBackend::default();
-    match backend.manager(&Machine::WINDOWS_X64) {
+fn linux(machine: &Machine, notifies: bool) -> Result<Arc<dyn Host>, Hresult> {
+    use hostmem_backends::linux::{LinuxBackend, LinuxOptions};
+
+    let backend = LinuxBackend::new(LinuxOptions { notifies, ..LinuxOptions::default() });
+    match backend.manager(machine) {
         Ok(manager) => Ok(Arc::new(manager)),
+        Err(OpenError::Machine(_)) => Err(Hresult::E_INVALIDARG),
         Err(_) => Err(Hresult::E_OUTOFMEMORY),
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn linux() -> Result<Arc<dyn Host>, Hresult> {
+fn linux(_: &Machine, _: bool) -> Result<Arc<dyn Host>, Hresult> {
     Err(Hresult::E_NOTIMPL)
 }

@@ -3,8 +3,9 @@
 //! Each subject is a process of its own that loads the library ([`super::worker`]), on a time
 //! limit per call.
 //!
-//! Deliberately not here: machines other than 64-bit Windows'. The interface has no word for
-//! pages, granularity and limits, so the usual ones are assumed.
+//! Deliberately not here: machines. The interface has no word for pages, granularity and
+//! limits, so those of 64-bit Windows are assumed, unless the library can make a manager that
+//! shows others (`HostmemCreateManagerOn`).
 
 use std::ffi::OsString;
 use std::io;
@@ -14,19 +15,20 @@ use std::time::Duration;
 
 use hostmem_interface::{Backend, Breakage, Call, Description, Machine, OpenError, Reply, Subject};
 
+use super::worker::machine_text;
 use crate::child::ChildProcess;
 use crate::wire::{Request, Response};
 
 /// The hidden argument that makes the `hostmem` command a worker.
 pub const WORKER_ARGUMENT: &str = "__com-worker";
 
-/// A program that calls [`super::worker::main`] with the two arguments which are added to
-/// these: the library, and the backend's argument if there is one.
+/// A program that calls [`super::worker::main`] with the arguments which are added to these:
+/// the machine, the library, and the backend's argument if there is one.
 #[derive(Clone, Debug)]
 pub struct WorkerCommand {
     /// The program.
     pub program: PathBuf,
-    /// Its arguments before the library.
+    /// Its arguments before those.
     pub arguments: Vec<OsString>,
 }
 
@@ -84,12 +86,9 @@ impl Backend for ComBackend {
     }
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
-        if *machine != Machine::WINDOWS_X64 {
-            let why = "the hosting interface has no word for pages, granularity and limits";
-            return Err(OpenError::Machine(why.to_owned()));
-        }
         let mut command = Command::new(&self.worker.program);
-        command.args(&self.worker.arguments).arg(&self.library).args(&self.argument);
+        command.args(&self.worker.arguments).arg(machine_text(*machine));
+        command.arg(&self.library).args(&self.argument);
         let (child, mut description) = ChildProcess::start(&mut command, self.limit)?;
         description.name.clone_from(&self.name);
         Ok(Box::new(ComSubject { child, description }))
@@ -106,6 +105,14 @@ struct ComSubject {
 impl ComSubject {
     fn answered_oddly(&self, what: &str) -> Breakage {
         self.child.broke(Breakage::Lied(format!("the worker's answer to {what} is to another")))
+    }
+
+    fn listed(&self, request: &Request, what: &str) -> Vec<String> {
+        match self.child.ask(request, what) {
+            Ok(Response::Listed(found)) => found,
+            Ok(_) => vec![self.answered_oddly(what).to_string()],
+            Err(how) => vec![how.to_string()],
+        }
     }
 }
 
@@ -134,14 +141,13 @@ impl Subject for ComSubject {
         }
     }
 
-    /// Releases everything; tells what was not gone then. The subject answers nothing after it.
     fn leaks(&self) -> Vec<String> {
-        let found = match self.child.ask(&Request::Close, "the last Release") {
-            Ok(Response::Closed(found)) => found,
-            Ok(_) => vec![self.answered_oddly("the last Release").to_string()],
-            Err(how) => vec![how.to_string()],
-        };
+        self.listed(&Request::Leaks, "a question for leaks")
+    }
+
+    fn close(&self) -> Result<(), String> {
+        let found = self.listed(&Request::Close, "the last Release");
         self.child.broke(Breakage::Died("it was closed".to_owned()));
-        found
+        if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
     }
 }

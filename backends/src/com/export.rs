@@ -30,14 +30,15 @@ use windows_core::{HRESULT, IUnknownImpl as _, Interface, implement};
 use super::interfaces::{
     ABILITY_ACCESS, ABILITY_LOAD_CONTROL, ABILITY_PRIVATE_ARENA, HostmemFault,
     ICLRMemoryNotificationCallback, IHostMalloc, IHostMalloc_Impl, IHostMemoryManager,
-    IHostMemoryManager_Impl, IHostmemInstruments, IHostmemInstruments_Impl, NOT_RETURN,
+    IHostMemoryManager_Impl, IHostmemInstruments, IHostmemInstruments_Impl, IHostmemReport,
+    IHostmemWriteWatch, NOT_RETURN,
 };
 use super::layout::{MEMORY_BASIC_INFORMATION, address, pointer, size};
 
 /// A [`Host`] as a COM object. Callable from any thread, as the host is.
-#[implement(IHostMemoryManager, IHostmemInstruments)]
+#[implement(IHostMemoryManager, IHostmemInstruments, IHostmemWriteWatch, IHostmemReport)]
 pub struct ComManager {
-    host: Arc<dyn Host>,
+    pub(super) host: Arc<dyn Host>,
 }
 
 impl std::fmt::Debug for ComManager {
@@ -83,24 +84,24 @@ fn code(hresult: Hresult) -> HRESULT {
     HRESULT(hresult.0.cast_signed())
 }
 
-const OK: HRESULT = HRESULT(0);
-const E_POINTER: HRESULT = HRESULT(Hresult::E_POINTER.0.cast_signed());
+pub(super) const OK: HRESULT = HRESULT(0);
+pub(super) const E_POINTER: HRESULT = HRESULT(Hresult::E_POINTER.0.cast_signed());
 const E_UNEXPECTED: HRESULT = HRESULT(Hresult::E_UNEXPECTED.0.cast_signed());
-const E_NOTIMPL: HRESULT = HRESULT(Hresult::E_NOTIMPL.0.cast_signed());
+pub(super) const E_NOTIMPL: HRESULT = HRESULT(Hresult::E_NOTIMPL.0.cast_signed());
 
 /// Runs a method's body, with panics turned into `E_UNEXPECTED`.
-fn boundary(body: impl FnOnce() -> HRESULT) -> HRESULT {
+pub(super) fn boundary(body: impl FnOnce() -> HRESULT) -> HRESULT {
     // What a panic may have left half-done is the host's own and guarded by its locks.
     catch_unwind(AssertUnwindSafe(body)).unwrap_or(E_UNEXPECTED)
 }
 
 /// Success, or the host's own code.
-fn told(result: Result<(), Refusal>) -> HRESULT {
+pub(super) fn told(result: Result<(), Refusal>) -> HRESULT {
     result.map_or_else(|refusal| code(refusal.hresult), |()| OK)
 }
 
 /// The host's code for a call with a null out pointer, in COM's words.
-fn null_told(refusal: Refusal) -> HRESULT {
+pub(super) fn null_told(refusal: Refusal) -> HRESULT {
     match refusal.win32 {
         Some(Win32Error::ERROR_NOACCESS) => E_POINTER,
         _ => code(refusal.hresult),
@@ -111,7 +112,7 @@ fn null_told(refusal: Refusal) -> HRESULT {
 ///
 /// # Safety
 /// `out` is null or writable.
-unsafe fn put<T>(out: *mut T, value: T) {
+pub(super) unsafe fn put<T>(out: *mut T, value: T) {
     if !out.is_null() {
         // SAFETY: the caller vouches for it; C callers need not align what they point to.
         unsafe { out.write_unaligned(value) };
@@ -141,7 +142,7 @@ unsafe fn give(
     })
 }
 
-fn out_pointer<T>(out: *const T) -> OutPointer {
+pub(super) fn out_pointer<T>(out: *const T) -> OutPointer {
     if out.is_null() { OutPointer::Null } else { OutPointer::Valid }
 }
 

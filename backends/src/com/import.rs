@@ -12,7 +12,7 @@
 //! Deliberately not here: reading and writing memory ([`super::import_access`]).
 
 use std::cell::RefCell;
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, c_char, c_void};
 use std::mem::{ManuallyDrop, take};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -20,14 +20,14 @@ use hostmem_interface::{
     Address, AllocationType, CriticalLevel, Description, FreeType, Host, HostMalloc,
     HostMemoryManager, Hresult, MallocType, MemoryAccess, MemoryAvailable, MemoryBasicInformation,
     MemoryLoad, MemoryLoadControl, MemoryNotificationCallback, OutPointer, Protection, QueryAnswer,
-    Refusal,
+    Refusal, WriteWatch,
 };
 use windows_core::{HRESULT, IUnknown_Vtbl, Interface, implement};
 
 use super::import_access::Memory;
 use super::interfaces::{
     ICLRMemoryNotificationCallback, ICLRMemoryNotificationCallback_Impl, IHostMalloc,
-    IHostMemoryManager, IHostmemInstruments,
+    IHostMemoryManager, IHostmemReport, IHostmemWriteWatch,
 };
 use super::layout::{MEMORY_BASIC_INFORMATION, address, pointer, size};
 
@@ -73,6 +73,11 @@ pub(super) struct Held {
     callbacks: Mutex<Vec<ICLRMemoryNotificationCallback>>,
     leaks: Leaks,
     pub(super) memory: Memory,
+    /// Its page, bytes.
+    pub(super) page: u64,
+    /// Its write watch, if it has one.
+    pub(super) watch: Option<IHostmemWriteWatch>,
+    report: Option<IHostmemReport>,
 }
 
 // SAFETY: every method of the interfaces may be called from any thread at any time
@@ -86,6 +91,7 @@ impl Drop for Held {
         // SAFETY: dropped once, here, and never used again.
         let manager = unsafe { ManuallyDrop::take(&mut self.manager) };
         self.memory.forget_instruments();
+        (self.watch, self.report) = (None, None);
         let left = release(manager);
         let mut leaks = self.leaks.lock().unwrap_or_else(PoisonError::into_inner);
         if left != 0 {
@@ -126,13 +132,15 @@ impl ComHost {
     /// released is told in `leaks`.
     pub(super) fn new(
         manager: IHostMemoryManager,
-        instruments: Option<IHostmemInstruments>,
-        memory: impl FnOnce(Option<IHostmemInstruments>) -> (Memory, Description),
+        memory: Memory,
+        watch: Option<IHostmemWriteWatch>,
+        description: Description,
         leaks: Leaks,
     ) -> Self {
-        let (memory, description) = memory(instruments);
+        let report = manager.cast().ok();
         let manager = ManuallyDrop::new(manager);
-        let held = Held { manager, callbacks: Mutex::default(), leaks, memory };
+        let (callbacks, page) = (Mutex::default(), description.machine.page);
+        let held = Held { manager, callbacks, leaks, memory, page, watch, report };
         Self { held: Arc::new(held), description }
     }
 
@@ -163,7 +171,7 @@ fn written(method: &str, hresult: HRESULT, out: *mut c_void) -> Result<Address, 
     Ok(address(out))
 }
 
-fn unwritten() -> *mut c_void {
+pub(super) fn unwritten() -> *mut c_void {
     std::ptr::without_provenance_mut(UNWRITTEN_64)
 }
 
@@ -422,9 +430,37 @@ impl Host for ComHost {
         self.held.memory.accessible().then_some(&*self.held as &dyn MemoryAccess)
     }
 
+    fn watch(&self) -> Option<&dyn WriteWatch> {
+        self.held.watch.as_ref().map(|_| &*self.held as &dyn WriteWatch)
+    }
+
+    fn leaks(&self) -> Vec<String> {
+        self.held.report.as_ref().map(reported).unwrap_or_default()
+    }
+
     fn load_control(&self) -> Option<&dyn MemoryLoadControl> {
         self.held.memory.controllable().then_some(&*self.held as &dyn MemoryLoadControl)
     }
+}
+
+/// The leaks that a manager knows of.
+fn reported(report: &IHostmemReport) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    unsafe extern "system" fn tell(lines: *mut c_void, line: *const c_char) {
+        if !line.is_null() {
+            // SAFETY: the context is the list below, which outlives the call, and the line is
+            // a string (hostmem.h); nobody else has the list meanwhile.
+            let (lines, line) =
+                unsafe { (&mut *lines.cast::<Vec<String>>(), CStr::from_ptr(line)) };
+            lines.push(line.to_string_lossy().into_owned());
+        }
+    }
+    // SAFETY: a live object, a function of that type, and the context that it expects.
+    let told = unsafe { report.Leaks(Some(tell), (&raw mut lines).cast()) };
+    if told.0 != 0 {
+        lines.push(format!("IHostmemReport::Leaks returned {told:?}"));
+    }
+    lines
 }
 
 /// Locks that no panic of ours leaves half-done.

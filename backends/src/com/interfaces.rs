@@ -4,8 +4,10 @@
 //! order of the slots; the documentation lists the methods by the alphabet. Enumerations are
 //! 32-bit words, so that a number which nobody has named is a number and no more.
 //!
-//! [`IHostmemInstruments`] is hostmem's own, and optional: a manager whose memory or machine
-//! is simulated answers accesses through it, because there is nothing to touch.
+//! Three interfaces are hostmem's own, and optional: a manager whose memory or machine is
+//! simulated answers accesses through [`IHostmemInstruments`], because there is nothing to
+//! touch; [`IHostmemWriteWatch`] has the two functions that the runtime takes from the system;
+//! [`IHostmemReport`] tells what the manager knows of its heaps.
 //!
 //! Deliberately not here: what the methods mean (`hostmem-interface`), `IHostControl` and
 //! the rest of the hosting interface.
@@ -18,6 +20,7 @@
 
 use std::ffi::{c_char, c_void};
 
+use hostmem_interface::Machine;
 use windows_core::{HRESULT, IUnknown, IUnknown_Vtbl, interface};
 
 #[interface("7BC698D1-F9E3-4460-9CDE-D04248E9FA25")]
@@ -160,8 +163,92 @@ pub unsafe trait IHostmemInstruments: IUnknown {
     pub unsafe fn SetMemoryLoad(&self, load: u32, available: u64) -> HRESULT;
 }
 
-/// `HostmemCreateManager`: the one function that a shared library exports, under this name
-/// and with C linkage.
+#[interface("A0C34F0E-6B0B-4F0D-8E59-0D5C9B8E2A31")]
+pub unsafe trait IHostmemWriteWatch: IUnknown {
+    /// Slot 3: the function of Win32, with an `HRESULT`.
+    pub unsafe fn GetWriteWatch(
+        &self,
+        dwFlags: u32,
+        lpBaseAddress: *mut c_void,
+        dwRegionSize: usize,
+        lpAddresses: *mut *mut c_void,
+        lpdwCount: *mut usize,
+        lpdwGranularity: *mut u32,
+    ) -> HRESULT;
+    /// Slot 4.
+    pub unsafe fn ResetWriteWatch(
+        &self,
+        lpBaseAddress: *mut c_void,
+        dwRegionSize: usize,
+    ) -> HRESULT;
+}
+
+/// Who is told of a leak: the context that was passed on, and a line of text.
+pub type TellLeak = unsafe extern "system" fn(context: *mut c_void, line: *const c_char);
+
+#[interface("3D7B6C1A-94E5-4B6E-9C0F-52D1A7E4F0B6")]
+pub unsafe trait IHostmemReport: IUnknown {
+    /// Slot 3: a line for each block that is not freed.
+    pub unsafe fn Leaks(&self, tell: Option<TellLeak>, context: *mut c_void) -> HRESULT;
+}
+
+/// The machine that a manager is to show, in bytes; [`UNSTATED`] where it states nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(C)]
+pub struct HostmemMachine {
+    /// Page size.
+    pub page: u64,
+    /// Allocation granularity.
+    pub granularity: u64,
+    /// The lowest address.
+    pub lowest: u64,
+    /// The highest address, inclusive.
+    pub highest: u64,
+    /// Physical memory.
+    pub physical: u64,
+    /// The most that may be committed at once.
+    pub commit_limit: u64,
+}
+
+/// A limit that is not stated.
+pub const UNSTATED: u64 = u64::MAX;
+
+impl From<Machine> for HostmemMachine {
+    fn from(machine: Machine) -> Self {
+        let Machine { page, granularity, lowest, highest, physical, commit_limit } = machine;
+        let [physical, commit_limit] = [physical, commit_limit].map(|it| it.unwrap_or(UNSTATED));
+        Self { page, granularity, lowest, highest, physical, commit_limit }
+    }
+}
+
+impl From<HostmemMachine> for Machine {
+    fn from(machine: HostmemMachine) -> Self {
+        let HostmemMachine { page, granularity, lowest, highest, physical, commit_limit } = machine;
+        let stated = |bytes| (bytes != UNSTATED).then_some(bytes);
+        let (physical, commit_limit) = (stated(physical), stated(commit_limit));
+        Self { page, granularity, lowest, highest, physical, commit_limit }
+    }
+}
+
+/// `HostmemCreateManagerOn`: optional, for a library whose managers can show other machines.
+pub type CreateManagerOn = unsafe extern "system" fn(
+    backend: *const c_char,
+    machine: *const HostmemMachine,
+    manager: *mut *mut c_void,
+) -> HRESULT;
+
+/// The name under which a library exports it.
+pub const CREATE_MANAGER_ON: &str = "HostmemCreateManagerOn";
+
+/// `HostmemLacks`: optional, the names of the capabilities that the managers do not have, with
+/// spaces between them.
+pub type Lacks = unsafe extern "system" fn() -> *const c_char;
+
+/// The name under which a library exports it.
+pub const LACKS: &str = "HostmemLacks";
+
+/// `HostmemCreateManager`: the one function that a shared library has to export, under this
+/// name and with C linkage.
 pub type CreateManager =
     unsafe extern "system" fn(backend: *const c_char, manager: *mut *mut c_void) -> HRESULT;
 

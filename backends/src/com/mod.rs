@@ -3,8 +3,8 @@
 //! Map:
 //!
 //! * [`interfaces`], [`layout`]: IIDs, slots, signatures and bytes, from mscoree.idl and winnt.h;
-//! * [`export`]: any [`hostmem_interface::Host`] as an `IHostMemoryManager`;
-//! * `import`, `import_access`: any `IHostMemoryManager` as a [`hostmem_interface::Host`],
+//! * [`export`], `export_watch`: any [`hostmem_interface::Host`] as an `IHostMemoryManager`;
+//! * `import`, `import_access`, `import_watch`: any `IHostMemoryManager` as a [`hostmem_interface::Host`],
 //!   called through its vtable, with a `touch_ledger` of the memory that may be touched;
 //! * `worker`: the process that loads a shared library and answers for its manager;
 //! * `backend`: `ComBackend`, `com:PATH`, which keeps that process on a time limit.
@@ -20,10 +20,13 @@
 #[cfg(target_os = "linux")]
 pub mod backend;
 pub mod export;
+mod export_watch;
 #[cfg(target_os = "linux")]
 mod import;
 #[cfg(target_os = "linux")]
 mod import_access;
+#[cfg(target_os = "linux")]
+mod import_watch;
 pub mod interfaces;
 pub mod layout;
 #[cfg(target_os = "linux")]

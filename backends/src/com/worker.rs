@@ -13,7 +13,7 @@
 //! still be running.
 
 use std::collections::BTreeMap;
-use std::ffi::{CString, c_void};
+use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_void};
 use std::io::{self, Read, Write};
 use std::os::fd::FromRawFd as _;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -32,9 +32,11 @@ use windows_core::{GUID, IUnknown, IUnknown_Vtbl, Interface};
 
 use super::import::{ComHost, Leaks, locked, take_note};
 use super::import_access::Memory;
+use super::import_watch;
 use super::interfaces::{
-    ABILITY_ACCESS, ABILITY_LOAD_CONTROL, ABILITY_PRIVATE_ARENA, CREATE_MANAGER, CreateManager,
-    IHostMemoryManager, IHostmemInstruments,
+    ABILITY_ACCESS, ABILITY_LOAD_CONTROL, ABILITY_PRIVATE_ARENA, CREATE_MANAGER, CREATE_MANAGER_ON,
+    CreateManager, CreateManagerOn, HostmemMachine, IHostMemoryManager, IHostmemInstruments,
+    IHostmemWriteWatch, LACKS, Lacks,
 };
 use super::touch_ledger::{Own, TouchLedger};
 use crate::touch::Touch;
@@ -59,13 +61,18 @@ type Foreign = InProcess<ComHost>;
 type Output = Arc<Mutex<dyn Write + Send>>;
 
 /// Serves on this process's standard streams until they close: what `hostmem __com-worker
-/// LIBRARY [ARGUMENT]` does.
-#[must_use]
-pub fn main(library: &Path, argument: Option<&str>) -> ExitCode {
+/// MACHINE LIBRARY [ARGUMENT]` does.
+pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
+    let machine = arguments.next().and_then(|text| machine_of(text.to_str()?));
+    let (Some(machine), Some(library)) = (machine, arguments.next()) else {
+        let _ = writeln!(io::stderr(), "hostmem's COM worker: expected MACHINE LIBRARY [ARGUMENT]");
+        return ExitCode::from(1);
+    };
+    let argument = arguments.next();
+    let asked = Asked { library: Path::new(&library), argument: argument.as_deref(), machine };
     let streams = take_streams();
-    let served = streams.and_then(|(mut input, output)| {
-        serve(&mut input, Arc::new(Mutex::new(output)), library, argument)
-    });
+    let served = streams
+        .and_then(|(mut input, output)| serve(&mut input, Arc::new(Mutex::new(output)), &asked));
     match served {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -74,6 +81,29 @@ pub fn main(library: &Path, argument: Option<&str>) -> ExitCode {
             ExitCode::from(70)
         }
     }
+}
+
+/// What is to be opened.
+struct Asked<'a> {
+    library: &'a Path,
+    argument: Option<&'a OsStr>,
+    machine: Machine,
+}
+
+/// A machine as an argument of the worker: its numbers in the order of [`HostmemMachine`].
+pub(super) fn machine_text(machine: Machine) -> String {
+    let HostmemMachine { page, granularity, lowest, highest, physical, commit_limit } =
+        machine.into();
+    let numbers = [page, granularity, lowest, highest, physical, commit_limit];
+    numbers.map(|number| number.to_string()).join(",")
+}
+
+fn machine_of(text: &str) -> Option<Machine> {
+    let numbers: Vec<u64> = text.split(',').map(str::parse).collect::<Result<_, _>>().ok()?;
+    let [page, granularity, lowest, highest, physical, commit_limit] = numbers[..] else {
+        return None;
+    };
+    Some(HostmemMachine { page, granularity, lowest, highest, physical, commit_limit }.into())
 }
 
 /// Takes the protocol's streams away from the library, which may print and read as it likes.
@@ -99,19 +129,14 @@ fn take_streams() -> io::Result<(fs::File, fs::File)> {
 ///
 /// # Errors
 /// If a stream breaks, or the other end does not keep to the protocol.
-pub fn serve(
-    input: &mut dyn Read,
-    output: Output,
-    library: &Path,
-    argument: Option<&str>,
-) -> io::Result<()> {
+fn serve(input: &mut dyn Read, output: Output, asked: &Asked<'_>) -> io::Result<()> {
     let leaks = Leaks::default();
-    let (host, hello) = match open(library, argument, Arc::clone(&leaks)) {
+    let (host, hello) = match open(asked, Arc::clone(&leaks)) {
         Ok(host) => {
             let description = hostmem_interface::Host::description(&host).clone();
             (Some(host), Ok(description))
         }
-        Err(breakage) => (None, Err(OpenError::Broken(breakage))),
+        Err(error) => (None, Err(error)),
     };
     send(&output, 0, &Response::Hello(hello))?;
     let Some(host) = host else { return Ok(()) };
@@ -119,10 +144,15 @@ pub fn serve(
     while let Some(frame) = read_frame(input)? {
         let (number, lane, request) = decode_request(&frame).map_err(io::Error::other)?;
         match request {
+            Request::Leaks => {
+                // Every lane is silent: whoever asks waits for the answers to all else first.
+                let found = hostmem_interface::Subject::leaks(&*lanes.subject);
+                send(&output, number, &Response::Listed(found))?;
+            }
             Request::Close => {
                 lanes.close();
                 let found = mem::take(&mut *locked(&leaks));
-                return send(&output, number, &Response::Closed(found));
+                return send(&output, number, &Response::Listed(found));
             }
             request => lanes.pass(number, lane, request, &output),
         }
@@ -187,7 +217,9 @@ fn answer(subject: &Foreign, request: Request) -> Response {
                 Reply::Broken(Breakage::Died(how.to_owned()))
             }))
         }
-        Request::Checkpoint | Request::Close => Response::Checked(balance(subject.host().object())),
+        Request::Checkpoint | Request::Leaks | Request::Close => {
+            Response::Checked(balance(subject.host().object()))
+        }
     }
 }
 
@@ -212,11 +244,13 @@ fn carry_out(subject: &Foreign, call: &Call) -> Reply {
     reply
 }
 
-fn open(library: &Path, argument: Option<&str>, leaks: Leaks) -> Result<ComHost, Breakage> {
+fn open(asked: &Asked<'_>, leaks: Leaks) -> Result<ComHost, OpenError> {
+    let lied = |what| OpenError::Broken(Breakage::Lied(what));
     // Before the library is there, so that its own memory is not among it.
-    let own = own_mappings().map_err(|error| Breakage::Died(error.to_string()))?;
-    let manager = load(library, argument)?;
-    identity(&manager).and_then(|()| balance(&manager)).map_err(Breakage::Lied)?;
+    let own = own_mappings();
+    let own = own.map_err(|error| OpenError::Broken(Breakage::Died(error.to_string())))?;
+    let (manager, lacks) = load(asked)?;
+    identity(&manager).and_then(|()| balance(&manager)).map_err(lied)?;
     // After the library, so that a handler of its own comes behind ours.
     let touch = Touch::arm();
     let instruments = manager.cast::<IHostmemInstruments>().ok();
@@ -225,46 +259,97 @@ fn open(library: &Path, argument: Option<&str>, leaks: Leaks) -> Result<ComHost,
         // SAFETY: a live object and a valid out pointer.
         let told = unsafe { instruments.Abilities(&raw mut abilities) };
         if told.0 != 0 {
-            let lie = format!("IHostmemInstruments::Abilities returned {told:?}");
-            return Err(Breakage::Lied(lie));
+            return Err(lied(format!("IHostmemInstruments::Abilities returned {told:?}")));
         }
     }
-    let description = describe(library, abilities, touch.as_ref().map(drop));
-    Ok(ComHost::new(
-        manager,
-        instruments,
-        |instruments| {
-            let ledger = TouchLedger::new(own);
-            (Memory::new(instruments, abilities, touch.ok(), ledger), description)
-        },
-        leaks,
-    ))
+    let watch = manager.cast::<IHostmemWriteWatch>().ok().filter(import_watch::works);
+    let mut description = describe(asked, abilities, watch.is_some(), touch.as_ref().map(drop));
+    for lack in lacks {
+        description.capabilities = description.capabilities.without(lack);
+        description.absent.push((lack, format!("the library says so ({LACKS})")));
+    }
+    let memory = Memory::new(instruments, abilities, touch.ok(), TouchLedger::new(own));
+    Ok(ComHost::new(manager, memory, watch, description, leaks))
 }
 
-/// Loads a library and has it make a manager.
-fn load(library: &Path, argument: Option<&str>) -> Result<IHostMemoryManager, Breakage> {
-    let argument = argument.map(CString::new).transpose();
-    let argument = argument.map_err(|_| Breakage::Lied("a null byte in the argument".into()))?;
-    // SAFETY: runs the library's initialisers: foreign code, which is what this process is for.
-    let loaded = unsafe { libloading::Library::new(library) };
-    let loaded = loaded.map_err(|error| Breakage::Died(format!("cannot be loaded: {error}")))?;
-    // SAFETY: the library promises that type under that name (hostmem.h).
-    let create = unsafe { loaded.get::<CreateManager>(CREATE_MANAGER) };
-    let create = create
-        .map_err(|_| Breakage::Lied(format!("the library does not export {CREATE_MANAGER}")))?;
-    let mut manager: *mut c_void = std::ptr::null_mut();
+/// Loads a library and has it make a manager; what the library says that it lacks.
+fn load(asked: &Asked<'_>) -> Result<(IHostMemoryManager, Vec<Capability>), OpenError> {
+    let lied = |what| OpenError::Broken(Breakage::Lied(what));
+    let argument = asked.argument.map(|text| CString::new(text.as_encoded_bytes())).transpose();
+    let argument = argument.map_err(|_| lied("a null byte in the argument".to_owned()))?;
     let text = argument.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
+    // SAFETY: runs the library's initialisers: foreign code, which is what this process is for.
+    let loaded = unsafe { libloading::Library::new(asked.library) };
+    let loaded = loaded
+        .map_err(|error| OpenError::Broken(Breakage::Died(format!("cannot be loaded: {error}"))))?;
+    // Its threads may outlive every call: it stays.
+    let loaded = Box::leak(Box::new(loaded));
+    let manager = if asked.machine == Machine::WINDOWS_X64 {
+        create(loaded, text).map_err(lied)?
+    } else {
+        create_on(loaded, text, asked.machine)?
+    };
+    Ok((manager, lacks(loaded).map_err(lied)?))
+}
+
+fn create(
+    library: &libloading::Library,
+    text: *const c_char,
+) -> Result<IHostMemoryManager, String> {
+    // SAFETY: the library promises that type under that name (hostmem.h).
+    let create = unsafe { library.get::<CreateManager>(CREATE_MANAGER) };
+    let create = create.map_err(|_| format!("the library does not export {CREATE_MANAGER}"))?;
+    let mut manager: *mut c_void = std::ptr::null_mut();
     // SAFETY: a string or null, and a valid out pointer.
     let told = unsafe { create(text, &raw mut manager) };
     if told.0 != 0 || manager.is_null() {
         let told = Hresult(told.0.cast_unsigned());
         let what = if manager.is_null() { " and no manager" } else { "" };
-        return Err(Breakage::Lied(format!("{CREATE_MANAGER} returned {told}{what}")));
+        return Err(format!("{CREATE_MANAGER} returned {told}{what}"));
     }
-    // Its threads may outlive every call: it stays.
-    mem::forget(loaded);
     // SAFETY: S_OK hands out one reference to a manager, which is ours now.
     Ok(unsafe { IHostMemoryManager::from_raw(manager) })
+}
+
+/// A manager that shows another machine than 64-bit Windows', if the library has any.
+fn create_on(
+    library: &libloading::Library,
+    text: *const c_char,
+    machine: Machine,
+) -> Result<IHostMemoryManager, OpenError> {
+    // SAFETY: the library promises that type under that name (hostmem.h).
+    let create = unsafe { library.get::<CreateManagerOn>(CREATE_MANAGER_ON) };
+    let create = create.map_err(|_| {
+        let why = "the hosting interface has no word for pages, granularity and limits, and the \
+                   library does not export";
+        OpenError::Machine(format!("{why} {CREATE_MANAGER_ON}"))
+    })?;
+    let (machine, mut manager) = (HostmemMachine::from(machine), std::ptr::null_mut());
+    // SAFETY: a string or null, a machine, and a valid out pointer.
+    let told = unsafe { create(text, &raw const machine, &raw mut manager) };
+    if told.0 != 0 || manager.is_null() {
+        let told = Hresult(told.0.cast_unsigned());
+        return Err(OpenError::Machine(format!("{CREATE_MANAGER_ON} returned {told}")));
+    }
+    // SAFETY: S_OK hands out one reference to a manager, which is ours now.
+    Ok(unsafe { IHostMemoryManager::from_raw(manager) })
+}
+
+/// The capabilities that the library says its managers do not have.
+fn lacks(library: &libloading::Library) -> Result<Vec<Capability>, String> {
+    // SAFETY: the library promises that type under that name (hostmem.h).
+    let Ok(lacks) = (unsafe { library.get::<Lacks>(LACKS) }) else { return Ok(Vec::new()) };
+    // SAFETY: no arguments; the text is a string that stays (hostmem.h).
+    let text = unsafe { lacks() };
+    if text.is_null() {
+        return Ok(Vec::new());
+    }
+    // SAFETY: as above.
+    let text = unsafe { CStr::from_ptr(text) }.to_string_lossy();
+    let known = |name| {
+        Capability::named(name).ok_or_else(|| format!("{LACKS} names `{name}`, no capability"))
+    };
+    text.split_whitespace().map(known).collect()
 }
 
 /// The part of a vtable that every object has.
@@ -323,12 +408,20 @@ fn balance(manager: &IHostMemoryManager) -> Result<(), String> {
     Err(format!("AddRef returned {up}, then Release {down}, while we hold a reference"))
 }
 
-fn describe(library: &Path, abilities: u32, touch: Result<(), &String>) -> Description {
+fn describe(
+    asked: &Asked<'_>,
+    abilities: u32,
+    watches: bool,
+    touch: Result<(), &String>,
+) -> Description {
     let mut capabilities = Capabilities::from_iter(ALWAYS).with(Capability::Query);
-    let mut absent = vec![(
-        Capability::WriteWatch,
-        "GetWriteWatch and ResetWriteWatch are no part of the hosting interface".to_owned(),
-    )];
+    let mut absent = Vec::new();
+    if watches {
+        capabilities = capabilities.with(Capability::WriteWatch);
+    } else {
+        let why = "the hosting interface has none, and the manager no IHostmemWriteWatch";
+        absent.push((Capability::WriteWatch, why.to_owned()));
+    }
     let touched = if abilities & ABILITY_ACCESS != 0 { Ok(()) } else { touch };
     for capability in
         [Capability::Contents, Capability::Faults, Capability::Execute, Capability::GuardPages]
@@ -350,11 +443,11 @@ fn describe(library: &Path, abilities: u32, touch: Result<(), &String>) -> Descr
         let why = "the manager shares the address space of a process";
         absent.push((Capability::PrivateArena, why.to_owned()));
     }
-    let name = library.file_name().unwrap_or_default().to_string_lossy();
+    let name = asked.library.file_name().unwrap_or_default().to_string_lossy();
     Description {
         name: format!("com:{name}"),
         version: String::new(),
-        machine: Machine::WINDOWS_X64,
+        machine: asked.machine,
         capabilities,
         grain: Grain::Hresult,
         absent,

@@ -80,6 +80,12 @@ impl LinuxBackend {
         Self { options }
     }
 
+    /// A backend whose managers listen to memory pressure: `linux-pressure`.
+    #[must_use]
+    pub fn listening() -> Self {
+        Self::new(LinuxOptions { notifies: true, ..LinuxOptions::default() })
+    }
+
     /// Opens a manager that shows `machine`.
     ///
     /// # Errors
@@ -116,7 +122,7 @@ impl LinuxBackend {
 
 impl Backend for LinuxBackend {
     fn name(&self) -> &'static str {
-        "linux"
+        if self.options.notifies { "linux-pressure" } else { "linux" }
     }
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
@@ -151,7 +157,7 @@ fn describe(asked: &Machine, options: &LinuxOptions) -> Result<Description, Open
     judge(Capability::WriteWatch, watch::probe());
     judge(Capability::MemoryLoad, physical.map(drop));
     judge(Capability::MemoryLoadControl, Err("this is a real machine".to_owned()));
-    let deaf = || Err("memory pressure is not listened to".to_owned());
+    let deaf = || Err("memory pressure is not listened to (linux-pressure does)".to_owned());
     judge(Capability::Notifications, if options.notifies { pressure::probe() } else { deaf() });
     Ok(Description {
         name: "linux".to_owned(),

@@ -59,6 +59,14 @@ impl Notices {
         Ok(())
     }
 
+    /// Listens to another trigger than the kernel's, as soon as there is somebody to tell.
+    #[cfg(test)]
+    pub(super) fn listen_to(&self, trigger: std::os::fd::OwnedFd) {
+        let callbacks = Arc::clone(&self.callbacks);
+        let started = Listener::on(trigger, move |available| tell(&callbacks, available));
+        *lock(&self.listener) = Some(started.expect("a thread and a descriptor"));
+    }
+
     pub(super) fn acquired(&self, at: u64, size: u64) {
         // News of a part of what is known already takes nothing back.
         let mut foreign = lock(&self.foreign);

@@ -56,7 +56,17 @@ impl Listener {
     /// # Errors
     /// The kernel's.
     pub(super) fn start(notify: impl Fn(MemoryAvailable) + Send + 'static) -> io::Result<Self> {
-        let trigger = trigger()?;
+        Self::on(trigger()?.into(), notify)
+    }
+
+    /// Begins to listen to a descriptor that has `POLLPRI` when work stalls.
+    ///
+    /// # Errors
+    /// The kernel's.
+    pub(super) fn on(
+        trigger: OwnedFd,
+        notify: impl Fn(MemoryAvailable) + Send + 'static,
+    ) -> io::Result<Self> {
         // SAFETY: the call takes two integers and returns a descriptor or -1.
         let stop = unsafe { libc::eventfd(0, libc::EFD_CLOEXEC) };
         if stop < 0 {

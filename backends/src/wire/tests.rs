@@ -185,7 +185,7 @@ fn response() -> impl Strategy<Value = Response> {
         1 => refused.prop_map(|it| Response::Hello(Err(it))),
         1 => Just(Response::Checked(Ok(()))),
         1 => ".*".prop_map(|why| Response::Checked(Err(why))),
-        1 => vec(".*", 0..4).prop_map(Response::Closed),
+        1 => vec(".*", 0..4).prop_map(Response::Listed),
     ]
 }
 

@@ -335,6 +335,16 @@ pub fn not_return(address: Address, byte: u8) -> String {
     format!("Execute at {address}: the byte there is {byte:02x}, and only c3 (ret) is ever run")
 }
 
+/// How hostmem's own managers tell of a block that is not freed.
+#[must_use]
+pub fn leak(heap: u64, size: u64, source: Option<(&str, i32)>) -> String {
+    let from = match source {
+        Some((file, line)) => format!("{file}:{line}"),
+        None => "an unnamed place".to_owned(),
+    };
+    format!("heap {heap}: {size} bytes from {from}")
+}
+
 /// The refusal of a heap asked for with unknown bits, shared by hostmem's own managers.
 #[must_use]
 pub fn unknown_malloc_type() -> Refusal {

@@ -348,10 +348,18 @@ pub trait Subject: Send + Sync {
         None
     }
 
-    /// How many bytes the subject itself takes out of its address space for the blocks of
-    /// the heaps, or anything else worth telling at the end of a case: leaks with file and line.
+    /// The heap blocks that are not freed, a line each, with the file and line of
+    /// `DebugAlloc`. Without addresses, so that equal runs tell the same.
     fn leaks(&self) -> Vec<String> {
         Vec::new()
+    }
+
+    /// Releases everything that the subject consists of; it answers nothing afterwards.
+    ///
+    /// # Errors
+    /// What was not gone then, though nobody holds it any more.
+    fn close(&self) -> Result<(), String> {
+        Ok(())
     }
 }
 

@@ -21,7 +21,7 @@ use super::plan::{CallAt, Shortage, limited};
 use crate::run::callee::{Callee, with_threads};
 use crate::run::case::Answered;
 use crate::run::needs::needs;
-use crate::run::scenario::{ATTEMPTS, make_room, not_opened, shown_machine, unsuitable};
+use crate::run::scenario::{ATTEMPTS, closed, make_room, not_opened, shown_machine, unsuitable};
 use crate::run::{Case, Ending, Outcome};
 use crate::script::Script;
 use crate::view::Binding;
@@ -102,13 +102,12 @@ fn touched(scenario: &Scenario) -> usize {
 
 /// Everything was given back: whatever the subject still knows of is a lie of somebody's.
 fn nothing_lost(subject: &dyn Subject) -> Ending {
-    match subject.leaks() {
-        left if left.is_empty() => Ending::Agrees,
-        left => {
-            let what = format!("when all was given back there was left: {}", left.join("; "));
-            Ending::Broken(Breakage::Lied(what))
-        }
+    let left = subject.leaks();
+    if !left.is_empty() {
+        let what = format!("when all was given back there was left: {}", left.join("; "));
+        return Ending::Broken(Breakage::Lied(what));
     }
+    closed(subject)
 }
 
 fn on_subject(

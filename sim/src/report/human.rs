@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use hostmem_interface::scenario::Level;
 use hostmem_model::RuleId;
 
-use super::{CaseResult, End, Header, Report, Summary, VerdictWord, summary};
+use super::{CaseResult, End, Header, Report, Suite, Summary, VerdictWord, summary};
 use crate::fail_each::plan::Sweep;
 use crate::law;
 use crate::run::Coverage;
@@ -110,7 +110,9 @@ fn write_table(summary: &Summary, out: &mut dyn io::Write) -> io::Result<()> {
 fn write_findings(report: &Report, detail: Detail, out: &mut dyn io::Write) -> io::Result<()> {
     let mut any = false;
     for result in &report.results {
-        if result.is_finding() || detail == Detail::Everything {
+        // Who replays a file of their own wants to know what it left behind.
+        let left = result.suite == Suite::Files && !result.leaks.is_empty();
+        if result.is_finding() || left || detail == Detail::Everything {
             write_result(result, out)?;
             any = true;
         }
@@ -135,6 +137,9 @@ pub fn write_result(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<
         VerdictWord::Tolerated | VerdictWord::Skipped | VerdictWord::Broken => {
             writeln!(out, " ({})", printable(result.reason.as_deref().unwrap_or("no reason")))?;
         }
+    }
+    for leak in &result.leaks {
+        writeln!(out, "  {DIM}{:<10}{DIM:#} {}", "not freed", printable(leak))?;
     }
     if result.word != VerdictWord::Skipped && result.is_finding() {
         write_details(result, out)?;

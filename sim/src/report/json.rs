@@ -84,6 +84,8 @@ struct Row<'a> {
     drawn: Option<&'a str>,
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     stale: bool,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    leaks: &'a [String],
     #[serde(skip_serializing_if = "Option::is_none")]
     fail_each: Option<Sweep>,
 }
@@ -166,6 +168,7 @@ fn row(result: &CaseResult) -> Row<'_> {
         readings: &result.readings,
         drawn: result.drawn.as_deref(),
         stale: result.stale,
+        leaks: &result.leaks,
         fail_each: result.sweep,
     }
 }

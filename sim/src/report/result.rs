@@ -171,6 +171,8 @@ pub struct CaseResult {
     /// A known difference is listed that no longer differs.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub stale: bool,
+    /// Heap blocks that the case left behind, as the backend tells, with file and line.
+    pub leaks: Vec<String>,
     /// How much a sweep of refusals came to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub sweep: Option<Sweep>,
@@ -206,6 +208,7 @@ impl CaseResult {
             file: None,
             self_check: false,
             stale: false,
+            leaks: Vec::new(),
             sweep: None,
             record: [0; 32],
         }

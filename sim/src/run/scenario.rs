@@ -36,6 +36,8 @@ pub struct Outcome {
     pub subject: String,
     /// The capability or backend for lack of which it was skipped.
     pub missing: Option<String>,
+    /// Heap blocks that the case left behind, as the subject tells.
+    pub leaks: Vec<String>,
     /// How many steps were carried out; the last one is where it ended.
     pub steps: usize,
     /// The rules whose reading was taken among several.
@@ -63,6 +65,7 @@ impl Outcome {
             grain: description.grain,
             subject: description.implementation(),
             missing: None,
+            leaks: Vec::new(),
             steps: case.steps,
             readings: case.readings.clone(),
             coverage: case.coverage.clone(),
@@ -87,6 +90,7 @@ impl Outcome {
             grain,
             subject: String::new(),
             missing: None,
+            leaks: Vec::new(),
             steps: 0,
             readings: Vec::new(),
             coverage: Coverage::default(),
@@ -163,7 +167,12 @@ fn run_ahead(
         match outcome.ending {
             Ending::Taken(_) if attempt < ATTEMPTS => {}
             Ending::Broken(_) => return outcome,
-            _ => return broken_ahead.unwrap_or(outcome),
+            _ if broken_ahead.is_some() => return broken_ahead.unwrap_or(outcome),
+            Ending::Agrees => {
+                let leaks = subject.leaks();
+                return Outcome { leaks, ending: closed(&*subject), ..outcome };
+            }
+            _ => return outcome,
         }
     }
 }
@@ -270,6 +279,14 @@ pub(super) fn not_again(how: Breakage) -> Ending {
         Breakage::Hung(how) => Breakage::Hung(told(how)),
         Breakage::Lied(how) => Breakage::Lied(told(how)),
     })
+}
+
+/// How a case ends that agrees up to here, when its subject is closed.
+pub(crate) fn closed(subject: &dyn Subject) -> Ending {
+    match subject.close() {
+        Ok(()) => Ending::Agrees,
+        Err(left) => Ending::Broken(Breakage::Lied(left)),
+    }
 }
 
 /// Moves the places that a subject chooses: reserves room that the case knows nothing of.

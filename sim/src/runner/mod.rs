@@ -84,6 +84,7 @@ pub fn result(
         steps: outcome.steps,
         readings: outcome.readings.iter().map(|rule| rule.rule().id.to_owned()).collect(),
         missing: outcome.missing.clone(),
+        leaks: outcome.leaks.clone(),
         self_check: outcome.self_check,
         record: outcome.record,
         ..CaseResult::new(name, backend.name(), word)

@@ -239,7 +239,7 @@ pub const PROFILES: &[Profile] = &[
     ),
     part(
         "oom",
-        "Refusals at every critical level while the collector and the loader go on.",
+        "Scripted pressure: a ladder of refusals by critical level, and the memory load with it.",
         oom::KNOBS,
         oom::build,
     )

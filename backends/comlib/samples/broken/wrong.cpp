@@ -6,23 +6,15 @@
 #include <stdexcept>
 #include <thread>
 
-struct Wrong : IHostMemoryManager {
-    IHostMemoryManager *right; std::atomic<ULONG> refs{1}; U last = 0; SIZE_T last_size = 0;
+#define METHOD HRESULT HOSTMEM_CALL
+
+struct Wrong final : HostmemObject<IHostMemoryManager> {
+    IHostMemoryManager *right;
     Wrong() { CreateRightManager(nullptr, &right); }
-    METHOD QueryInterface(const IID &id, void **out) override {
-        REFUSE(!out, E_POINTER);
-        bool yes = !memcmp(&id, &IID_IUnknown, sizeof id) || !memcmp(&id, &IID_IHostMemoryManager, sizeof id);
-        *out = yes ? this : nullptr;
-        return yes ? (AddRef(), S_OK) : E_NOINTERFACE;
-    }
-    ULONG HOSTMEM_CALL AddRef() override { return ++refs; }
-    ULONG HOSTMEM_CALL Release() override {
-        ULONG left = --refs;
-#ifdef LEAKS
-        return left + 1;  // says that somebody still holds it
+    void destroy() override { right->Release(); delete this; }
+#ifdef LEAKS  // says that somebody still holds it
+    ULONG HOSTMEM_CALL Release() override { return HostmemObject::Release() + 1; }
 #endif
-        return left;
-    }
     METHOD CreateMalloc(DWORD kind, IHostMalloc **out) override { return right->CreateMalloc(kind, out); }
     METHOD VirtualAlloc(void *a, SIZE_T n, DWORD t, DWORD p, EMemoryCriticalLevel l, void **out) override {
 #ifdef CRASHES

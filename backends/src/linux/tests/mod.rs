@@ -5,6 +5,7 @@ mod faults;
 mod heaps;
 mod limits;
 mod placement;
+mod pressure;
 mod safety;
 mod touching;
 mod watching;
