@@ -3,9 +3,10 @@
 //! Map:
 //!
 //! * [`interfaces`], [`layout`]: IIDs, slots, signatures and bytes, from mscoree.idl and winnt.h;
-//! * [`export`], `export_watch`: any [`hostmem_interface::Host`] as an `IHostMemoryManager`;
-//! * `import`, `import_access`, `import_watch`: any `IHostMemoryManager` as a [`hostmem_interface::Host`],
-//!   called through its vtable, with a `touch_ledger` of the memory that may be touched;
+//! * [`export`], `export_watch`: a [`hostmem_interface::Host`] as an `IHostMemoryManager`;
+//! * `import`, `import_access`, `import_watch`: any `IHostMemoryManager` as a
+//!   [`hostmem_interface::Host`], called through its vtable, with a `touch_ledger` of the
+//!   memory that may be touched;
 //! * `worker`: the process that loads a shared library and answers for its manager;
 //! * `backend`: `ComBackend`, `com:PATH`, which keeps that process on a time limit.
 //!
