@@ -64,7 +64,7 @@ impl Bytes {
 struct Page {
     /// What it may hold; never empty, the likeliest first.
     candidates: Vec<Bytes>,
-    /// Whether the system may still turn it to zero.
+    /// Whether the system may still turn it to zero; of a page of zeros it means nothing.
     discardable: bool,
 }
 
@@ -75,8 +75,7 @@ impl Page {
         if self.discardable && !candidates.iter().any(Bytes::is_zero) {
             candidates.push(Bytes::ZERO);
         }
-        let discardable = self.discardable && candidates.len() > 1;
-        Self { candidates, discardable }
+        Self { candidates, discardable: self.discardable }
     }
 }
 
@@ -190,7 +189,7 @@ impl Contents {
             if !page.candidates.iter().any(Bytes::is_zero) {
                 page.candidates.push(Bytes::ZERO);
             }
-            page.discardable = page.candidates.len() > 1;
+            page.discardable = true;
         }
     }
 

@@ -242,7 +242,7 @@ law! {
         "Newly committed pages read as zero.",
         "ReactOS tests, TestFreeNoAccess; MS VirtualAlloc";
     VA_27 "VA-27" Should Decided,
-        "A commit beyond the commit limit is refused with 1455 (some systems say 8), and nothing is committed.",
+        "A commit beyond the commit limit, which heaps may count against, is refused with 1455 (some systems say 8), and nothing is committed.",
         "knowledge; MS VirtualAlloc; Wine 8.0 says 8";
 
     // VirtualAlloc: reset and special types.

@@ -11,6 +11,8 @@ use std::fs;
 use hostmem::run::{Ending, Finding, run_scenario};
 use hostmem_interface::Backend;
 use hostmem_interface::scenario::{Scenario, read, write};
+use hostmem_model::RuleId;
+use hostmem_model::rule::Proof;
 use hostmem_tests::{files, relative, root, scenarios};
 use hostmem_twin::{CANARIES, Canary, NONE, canary};
 
@@ -149,4 +151,26 @@ fn every_canary_is_caught_by_the_shipped_scenarios() {
     }
     let (count, of) = (survivors.len(), CANARIES.len());
     assert!(survivors.is_empty(), "{count} of {of} survive:\n{}", survivors.join("\n"));
+}
+
+/// Naming a rule about state is no proof. A scenario that observes one catches a manager that
+/// breaks it; where no canary breaks exactly that rule, any canary at all.
+#[test]
+fn an_observed_rule_is_seen_by_a_scenario_that_names_it() {
+    let suite = suite();
+    let mut blind = Vec::new();
+    for rule in RuleId::all().filter(|rule| rule.rule().proof == Proof::Observed) {
+        let naming = |it: &&(String, Scenario)| it.1.rules.iter().any(|id| **id == *rule.rule().id);
+        let of_rule: Vec<_> = CANARIES.iter().filter(|canary| canary.rule == rule).collect();
+        let canaries = if of_rule.is_empty() { CANARIES.iter().collect() } else { of_rule };
+        let seen = suite.iter().filter(naming).find_map(|(name, scenario)| {
+            let caught = canaries.iter().find(|it| found(it, scenario, name).is_some())?;
+            Some((name, caught.name))
+        });
+        match seen {
+            Some((name, canary)) => println!("{:7} {name} catches {canary}", rule.rule().id),
+            None => blind.push(rule.rule().id),
+        }
+    }
+    assert!(blind.is_empty(), "no scenario that names them sees anything wrong: {blind:?}");
 }

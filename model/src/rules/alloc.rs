@@ -208,7 +208,9 @@ fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageS
         VA_12
     };
     let answer = Answer::AnyBase { size, top_down: kind.contains(TOP_DOWN) };
-    Verdict::succeed(rule, answer, Effect::Reserve { base: None, size, terms, state: pages })
+    let effect = Effect::Reserve { base: None, size, terms, state: pages };
+    let committed = if pages.is_committed() { size } else { 0 };
+    beside_heaps(state, committed, Verdict::succeed(rule, answer, effect))
 }
 
 fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageState) -> Verdict {
@@ -246,12 +248,25 @@ fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageStat
             .or(Permitted::refused(VA_06, No::Win32(BAD_ARGUMENT)))
             .or(Permitted::refused(VA_15, No::Win32(BAD_ADDRESS)));
     }
-    Verdict::only(success)
+    let committed = if pages.is_committed() { size } else { 0 };
+    beside_heaps(state, committed, Verdict::only(success))
 }
 
 fn commit_limit() -> Verdict {
     let no = No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT);
     Verdict::only(Permitted::refused(VA_27, no))
+}
+
+/// Whether the memory of heaps counts against a limit of commit, and how much it is, is the
+/// manager's business: with heaps, a commit in the upper half may be refused already.
+fn beside_heaps(state: &State, bytes: u64, success: Verdict) -> Verdict {
+    let after = state.space.committed().saturating_add(bytes);
+    let upper = state.machine().commit_limit.is_some_and(|limit| after > limit / 2);
+    if bytes == 0 || !upper || state.heaps.count() == 0 {
+        return success;
+    }
+    let no = No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT);
+    success.or(Permitted::refused(VA_27, no))
 }
 
 fn commit(state: &State, request: &Request) -> Verdict {
@@ -273,7 +288,8 @@ fn commit(state: &State, request: &Request) -> Verdict {
     }
     let count = pages.end - pages.start;
     let committed = allocation.committed_in(pages.clone());
-    if !state.may_commit((count - committed) * state.machine().page) {
+    let more = (count - committed) * state.machine().page;
+    if !state.may_commit(more) {
         return commit_limit();
     }
     let pages_state = PageState::committed(protect);
@@ -281,7 +297,7 @@ fn commit(state: &State, request: &Request) -> Verdict {
     let rule = commit_rule(request, allocation, committed, same);
     let answer = Answer::Address(allocation.address_of(pages.start));
     let effect = Effect::Commit(Pages::of(allocation.base(), pages), pages_state);
-    Verdict::succeed(rule, answer, effect)
+    beside_heaps(state, more, Verdict::succeed(rule, answer, effect))
 }
 
 /// The rule that says most about a commit that succeeds.

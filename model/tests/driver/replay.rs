@@ -11,7 +11,7 @@ use hostmem_interface::{
     Reply, Value,
 };
 use hostmem_model::actor::Actor;
-use hostmem_model::rule::VQ_13;
+use hostmem_model::rule::{HR_01, VQ_13};
 use hostmem_model::{Judge, Judgement, RuleId, State};
 
 /// A pending `FailNext`.
@@ -154,6 +154,10 @@ impl Replay {
             Judgement::Agrees { rule, also, .. } => {
                 self.reached.insert(rule);
                 self.reached.extend(also);
+            }
+            // The expectation, which is looked at next, may want just that.
+            Judgement::OutOfMemory(_) => {
+                self.reached.insert(HR_01);
             }
             other => return Err(format!("{other:?}")),
         }

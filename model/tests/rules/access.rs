@@ -83,6 +83,7 @@ fn accesses_across_pages_and_a_block() {
     let (malloc, address) = (MallocId(0), Some(Address(behind)));
     world.0.state.apply(&Effect::Alloc { malloc, size: 2, address });
     world.rows(&[
+        (read(behind - 2, 2), "AF-03 the 2 bytes written at 0x10fffe before"),
         (write(behind - 2, &[1, 2, 3, 4]), "HM-07 ok"),
         (read(behind - 2, 4), "HM-07 4 bytes at 0x10fffe, as far as they were written before"),
         (

@@ -96,6 +96,33 @@ fn lack_of_memory_where_it_is_wanted() {
     assert!(!lacks(&block(0, 1 << 30), Win32Error::ERROR_INVALID_ADDRESS));
 }
 
+/// The memory of heaps may count against a limit of commit: with one, a commit in the upper
+/// half of the limit may be refused.
+#[test]
+fn heaps_may_count_against_the_commit_limit() {
+    let limited = Machine { commit_limit: Some(8 * PAGE), ..Machine::WINDOWS_X64 };
+    let mut world = World::on(limited);
+    let commit = |pages: u64| alloc(P, pages * PAGE, C, RW);
+    world.does(&alloc(P, 9 * PAGE, R, RW));
+    world.rows(&[(commit(5), "VA-13 0x100000")]);
+    world.does(&create(0));
+    let lack = "refused for lack of memory (ERROR_COMMITMENT_LIMIT)";
+    let either = |success: &str| format!("{success} | VA-27 {lack}");
+    world.rows(&[
+        (commit(4), "VA-13 0x100000"),
+        (commit(5), &either("VA-13 0x100000")),
+        (commit(9), &by("VA-27", lack)),
+        (alloc(P + GRANULE, 5 * PAGE, RC, RW), &either("VA-17 0x110000")),
+        (alloc(P + GRANULE, 5 * PAGE, R, RW), "VA-17 0x110000"),
+        (
+            alloc(0, 5 * PAGE, RC, RW),
+            &either("VA-12 the base of 0x5000 free bytes, aligned to the granularity"),
+        ),
+    ]);
+    world.does(&commit(5));
+    world.rows(&[(commit(5), "VA-22 0x100000"), (commit(8), &either("VA-23 0x100000"))]);
+}
+
 /// What was written or seen in a block binds, and nothing else does.
 #[test]
 fn block_contents() {
@@ -117,6 +144,11 @@ fn block_contents() {
     assert_eq!(heaps.blocks().count(), 1);
     assert_eq!(heaps.blocks_from(Address(at)).count(), 1);
     assert_eq!(heaps.blocks_from(Address(at + 1)).count(), 0);
+    let apart = World::after(&[alloc(P, PAGE, RC, RW), create(0), block(0, 600)]);
+    let far = apart.0.state.heaps.blocks().next().expect("the block").0;
+    assert!(far > Address(P) && !apart.0.state.meets_block(Address(P), PAGE));
+    assert!(apart.0.state.meets_block(Address(far.0 - 1), 2));
+    assert!(!apart.0.state.meets_block(Address(far.0 - 1), 1));
     world.does(&give_back(0, at));
     assert_eq!(base_of(&mut world, &block(0, 600)), at);
     assert!(world.0.state.heaps.permit(Address(at + 254), &[9]), "a new block holds anything");

@@ -5,7 +5,8 @@
 use std::io::{self, Write as _};
 
 use clap::Args;
-use hostmem_interface::scenario::{Level, Scenario, show_step};
+use hostmem_interface::scenario::{Level, Scenario, Step};
+use hostmem_model::ModelBackend;
 
 use super::{Context, Error};
 use crate::files::{NamedScenario, builtin};
@@ -13,6 +14,9 @@ use crate::law::{self, Proof, Rule};
 use crate::output::Output;
 use crate::report::ExitStatus;
 use crate::report::human::printable;
+use crate::run::case::Answered;
+use crate::run::run_scenario;
+use crate::runner::trace_line;
 
 /// Explain a rule: its sentence, how sure it is and why, and the scenarios that prove it
 #[derive(Debug, Args)]
@@ -37,7 +41,7 @@ impl Explain {
             )));
         };
         write_rule(rule, &mut context.out)?;
-        write_proofs(&proofs(rule)?, &mut context.out)?;
+        write_proofs(rule, &proofs(rule)?, &mut context.out)?;
         Ok(ExitStatus::Success)
     }
 }
@@ -75,7 +79,7 @@ fn proofs(rule: &Rule) -> Result<Vec<NamedScenario>, Error> {
     Ok(proofs)
 }
 
-fn write_proofs(proofs: &[NamedScenario], out: &mut Output<'_>) -> io::Result<()> {
+fn write_proofs(rule: &Rule, proofs: &[NamedScenario], out: &mut Output<'_>) -> io::Result<()> {
     // The shortest one shows best what a violation looks like.
     let Some(shortest) = proofs.iter().min_by_key(|named| named.scenario.steps.len()) else {
         return Ok(());
@@ -84,17 +88,25 @@ fn write_proofs(proofs: &[NamedScenario], out: &mut Output<'_>) -> io::Result<()
     for named in proofs {
         writeln!(out, "  {}  {}", named.name, printable(&named.scenario.about))?;
     }
-    writeln!(out, "\nA violation is an answer other than the expected one in {}:", shortest.name)?;
-    write_steps(&shortest.scenario, out)
+    writeln!(out, "\nA violation is another answer than these in {}:", shortest.name)?;
+    write_answers(rule, &shortest.scenario, out)
 }
 
-fn write_steps(scenario: &Scenario, out: &mut Output<'_>) -> io::Result<()> {
+/// The steps with the model's answers, those marked that the rule decides.
+fn write_answers(rule: &Rule, scenario: &Scenario, out: &mut Output<'_>) -> io::Result<()> {
     const MOST: usize = 20;
-    for (number, step) in (1..).zip(scenario.steps.iter().take(MOST)) {
-        writeln!(out, "  {number:>3}  {}", printable(&show_step(scenario, step)))?;
+    let mut lines = Vec::new();
+    let mut answered = |step: &Step, answered: &Answered| {
+        let decided = answered.rule.is_some_and(|it| it.rule().id == rule.id);
+        let line = trace_line(scenario, lines.len() + 1, step, answered);
+        lines.push(format!("{}{line}", if decided { '>' } else { ' ' }));
+    };
+    run_scenario(scenario, "", &ModelBackend, &mut answered);
+    for line in lines.iter().take(MOST) {
+        writeln!(out, "{}", printable(line))?;
     }
-    match scenario.steps.len().saturating_sub(MOST) {
+    match lines.len().saturating_sub(MOST) {
         0 => Ok(()),
-        more => writeln!(out, "       … and {more} more"),
+        more => writeln!(out, "        … and {more} more"),
     }
 }

@@ -57,7 +57,8 @@ impl Engine for Runner {
 }
 
 /// One step of a trace: number, call, rule and answer.
-fn trace_line(scenario: &Scenario, number: usize, step: &Step, answered: &Answered) -> String {
+#[must_use]
+pub fn trace_line(scenario: &Scenario, number: usize, step: &Step, answered: &Answered) -> String {
     let rule = answered.rule.map_or("-", |rule| rule.rule().id);
     let call = show_step(scenario, step);
     let mut line = format!("{number:>6}  {rule:<7} {call} -> {}", answered.outcome);
