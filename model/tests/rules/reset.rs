@@ -62,6 +62,7 @@ fn uncertain_pages() {
     let contents = &world.0.state.contents;
     assert!(contents.is_uncertain(Address(P), 1) && contents.is_uncertain(Address(P + PAGE), 1));
     assert!(!contents.is_uncertain(Address(P + 2 * PAGE), PAGE));
+    assert!(contents.is_written(Address(P), 1) && !contents.is_written(Address(P + 2 * PAGE), 1));
     assert!(contents.permit(Address(P), &[7, 7]) && contents.permit(Address(P), &[0, 0]));
     assert!(!contents.permit(Address(P), &[7, 0]) && !contents.permit(Address(P), &[8]));
     assert!(contents.permit(Address(P + PAGE - 1), &[7, 0]), "page by page");
