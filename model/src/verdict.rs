@@ -179,6 +179,13 @@ impl Verdict {
     pub fn permits_success(&self) -> bool {
         self.readings().any(|reading| !matches!(reading.answer, Answer::Refused(_)))
     }
+
+    /// Whether every reading is a fault.
+    #[must_use]
+    pub fn permits_only_faults(&self) -> bool {
+        let fault = |answer: &Answer| matches!(answer, Answer::Fault(_) | Answer::FaultIn(..));
+        self.readings().all(|reading| fault(&reading.answer))
+    }
 }
 
 impl fmt::Display for No {

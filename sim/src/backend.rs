@@ -8,7 +8,7 @@
 use std::fmt;
 use std::sync::Arc;
 
-use hostmem_interface::{Backend, Machine, OpenError, Subject};
+use hostmem_interface::{Backend, Machine, OpenError, Planted, Subject};
 
 /// A kind of backend.
 #[derive(Clone, Copy)]
@@ -81,6 +81,10 @@ impl Backend for Named {
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
         self.backend.open(machine)
+    }
+
+    fn planted(&self) -> Option<Planted> {
+        self.backend.planted()
     }
 }
 

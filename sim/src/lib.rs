@@ -14,6 +14,7 @@
 //! * [`files`]: scenarios on disk and in the binary;
 //! * [`campaign`]: many cases on many threads, told of in one order;
 //! * [`results`]: what came of them on disk: resumed, and merged;
+//! * [`reproducer`]: failures as tests and programs for people without hostmem;
 //! * [`report`], [`output`], [`progress`], [`panics`]: what people and programs get to see;
 //! * [`cli`]: the command.
 //!
@@ -39,6 +40,7 @@ pub mod progress;
 pub mod random;
 pub mod reduce;
 pub mod report;
+pub mod reproducer;
 pub mod results;
 pub mod run;
 pub mod runner;

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use hostmem::backend::Named;
-use hostmem::campaign::failure::Recipe;
+use hostmem::campaign::failure::{Kept, Recipe};
 use hostmem::campaign::plan::{Plan, RandomPlan, Shard};
 use hostmem::campaign::stop::Stop;
 use hostmem::campaign::{self, Manner, Outcome};
@@ -115,6 +115,7 @@ fn run(plan: &Plan, run: &Run<'_>) -> (Outcome, Vec<String>) {
             program: "hostmem".to_owned(),
             seed: "42".to_owned(),
             folder: run.folder.join("results"),
+            kept: Kept::default(),
         },
         earlier: BTreeMap::new(),
     };
@@ -168,7 +169,7 @@ fn a_failure_leaves_a_scenario_and_the_command_that_does_it_again() {
     let (outcome, _, folder) = with(&Scripted::new(7, What::Diverges), 2, false);
     assert_eq!((outcome.results.len(), &outcome.end), (40, &End::Complete));
     let failure = &outcome.results[7];
-    let file = folder.path().join("results/VF-01.m.42.p-7.json");
+    let file = folder.path().join("results/VF-01.e3b0c442.m.json");
     assert_eq!(failure.file.as_deref(), Some(file.as_path()));
     let replay = format!("hostmem replay {} --backend m=model", file.display());
     assert_eq!(failure.replay.as_deref(), Some(replay.as_str()));

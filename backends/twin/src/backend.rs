@@ -3,7 +3,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use hostmem_interface::{
-    Backend, Call, Capabilities, Description, Grain, Machine, OpenError, Reply, Subject,
+    Backend, Call, Capabilities, Description, Grain, Machine, OpenError, Planted, Reply, Subject,
 };
 use hostmem_model::State;
 use hostmem_model::actor::Actor;
@@ -65,6 +65,13 @@ impl Backend for CanaryBackend {
             actor: Mutex::new(Actor::new(State::new(*machine))),
             gap: Gap::default(),
         }))
+    }
+
+    fn planted(&self) -> Option<Planted> {
+        let canary = self.canary?;
+        let rules = std::iter::once(&canary.rule).chain(canary.seen_as);
+        let rules = rules.map(|rule| rule.rule().id).collect();
+        Some(Planted { sentence: canary.sentence, rules })
     }
 }
 

@@ -49,5 +49,5 @@ pub use outcome::{Outcome, Value};
 pub use region::{MemoryBasicInformation, QueryAnswer};
 pub use subject::{
     AheadOfCase, Backend, Breakage, Capabilities, Capability, Description, Grain, Machine,
-    OpenError, Reply, Subject,
+    OpenError, Planted, Reply, Subject,
 };

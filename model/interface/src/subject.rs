@@ -387,6 +387,21 @@ pub trait Backend: Send + Sync {
     /// # Errors
     /// Why there is none.
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError>;
+
+    /// What is wrong with its subjects on purpose; `None` of every honest backend. A campaign
+    /// that finds nothing of it proves nothing of any other backend either.
+    fn planted(&self) -> Option<Planted> {
+        None
+    }
+}
+
+/// A fault that was put into a backend to be found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Planted {
+    /// What is wrong, in one sentence.
+    pub sentence: &'static str,
+    /// The ids of the rules by which it is found out, its own first.
+    pub rules: Vec<&'static str>,
 }
 
 #[cfg(test)]

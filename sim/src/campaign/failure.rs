@@ -1,23 +1,33 @@
-//! What is kept of a failure: the smallest scenario that shows it, as a file, and the exact
-//! command that does it again.
+//! What is kept of a failure: the smallest scenario that shows it, as a file, the tests and
+//! programs that [`crate::reproducer`] writes from it, and the exact command that does it
+//! again.
 //!
-//! Nothing is written unless something failed.
+//! Nothing is written unless something failed. Failures of one kind ([`super::shape`]) on one
+//! backend share a file, which holds the smallest of them; between two of a size, that of the
+//! earlier case. So what is left does not depend on which thread came first.
 //!
-//! Deliberately not here: shrinking.
+//! Deliberately not here: shrinking, and counting what was folded ([`crate::report::fold`]).
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use hostmem_interface::scenario::{self, Scenario};
 
 use super::plan::Case;
+use super::shape;
 use crate::backend::Named;
 use crate::engine::Ran;
 use crate::files::write;
 use crate::output;
+use crate::report::CaseResult;
+use crate::reproducer::{self, ENDINGS, Story};
 
 /// Where failures are written, below the current folder.
 pub const FOLDER: &str = "hostmem-results";
 
 /// How a user runs a case again.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub struct Recipe {
     /// The program, as the user called it.
     pub program: String,
@@ -25,6 +35,35 @@ pub struct Recipe {
     pub seed: String,
     /// Where failing scenarios go.
     pub folder: PathBuf,
+    /// What was written there already.
+    pub kept: Kept,
+}
+
+/// The files that a run has written, and how large a case each holds.
+#[derive(Clone, Debug, Default)]
+pub struct Kept(Arc<Mutex<BTreeMap<PathBuf, Rank>>>);
+
+/// Which of two cases of one kind is kept, the smaller one: steps, characters, place in the
+/// run, name.
+type Rank = (usize, usize, u64, String);
+
+impl Kept {
+    /// Has `write` write a file, unless it holds a smaller case already.
+    fn smallest(
+        &self,
+        path: &Path,
+        rank: Rank,
+        write: impl FnOnce() -> Result<(), String>,
+    ) -> Result<(), String> {
+        // Held while it is written: two threads may have failures of one kind.
+        let mut kept = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if kept.get(path).is_some_and(|older| *older <= rank) {
+            return Ok(());
+        }
+        write()?;
+        kept.insert(path.to_owned(), rank);
+        Ok(())
+    }
 }
 
 impl Recipe {
@@ -66,7 +105,9 @@ impl Recipe {
         }
     }
 
-    fn replay(&self, file: &str, backend: &Named) -> String {
+    /// The command that replays a file on this backend.
+    #[must_use]
+    pub fn replay(&self, file: &str, backend: &Named) -> String {
         // A path that begins with a dash is no option.
         let file = if file.starts_with('-') { format!("./{file}") } else { file.to_owned() };
         shell(&[&self.program, "replay", &file, "--backend", &backend.spec])
@@ -76,15 +117,19 @@ impl Recipe {
 /// Keeps what there is to keep of a failure.
 pub(super) fn keep(ran: &mut Ran, case: &Case<'_>, backend: &Named, recipe: &Recipe) {
     ran.result.replay = Some(recipe.command(case, backend));
-    let Some(scenario) = &ran.failing else { return };
-    let rule = ran.result.rule.as_deref().unwrap_or("broken");
-    let path = recipe.folder.join(file_name(rule, &case.name(), &recipe.seed, &backend.name));
-    let made = std::fs::create_dir_all(&recipe.folder).map_err(|error| {
-        format!("{}: the folder cannot be made: {error}", recipe.folder.display())
-    });
-    let written =
-        made.and_then(|()| write::scenario(&path, scenario).map_err(|error| error.to_string()));
-    match written {
+    let Some(failing) = ran.failing.take() else { return };
+    let kind = match &ran.result.shrunk {
+        Some(shrunk) => shrunk.kind.clone(),
+        None => kind(ran.result.rule.as_deref().unwrap_or("broken"), &failing),
+    };
+    let path = recipe.folder.join(file_name(&kind, &backend.name));
+    let index = match case {
+        Case::Random(random) => random.index,
+        Case::Scenario(_) | Case::FailEach(_) => 0,
+    };
+    let rank = (failing.steps.len(), scenario::write(&failing).len(), index, case.name());
+    let put = || put(&path, &failing, &ran.result, &backend.spec);
+    match recipe.kept.smallest(&path, rank, put) {
         Ok(()) => {
             ran.result.replay = Some(recipe.replay(&crate::files::load::shown(&path), backend));
             ran.result.file = Some(path);
@@ -94,15 +139,57 @@ pub(super) fn keep(ran: &mut Ran, case: &Case<'_>, backend: &Named, recipe: &Rec
     }
 }
 
-/// A name that is the same for the same failure and fits any file system.
-fn file_name(rule: &str, case: &str, seed: &str, backend: &str) -> String {
-    let case = case.strip_prefix("random/").unwrap_or(case);
-    let fit = |text: &str| -> String {
-        let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
-        text.chars().map(|c| if fits(c) { c } else { '-' }).take(40).collect()
-    };
-    let parts = [rule, backend, seed, case].map(fit);
-    format!("{}.json", parts.join("."))
+/// Leaves what there is to leave of a failure in the folder of a run: the scenario's path.
+///
+/// # Errors
+/// What the system refused, and where.
+pub fn leave(
+    failing: &Scenario,
+    failure: &str,
+    result: &CaseResult,
+    backend: &Named,
+    recipe: &Recipe,
+) -> Result<PathBuf, String> {
+    let path = recipe.folder.join(file_name(&kind(failure, failing), &backend.name));
+    put(&path, failing, result, &backend.spec)?;
+    Ok(path)
+}
+
+/// Writes a scenario and what goes with it, making its folder first.
+fn put(path: &Path, failing: &Scenario, result: &CaseResult, spec: &str) -> Result<(), String> {
+    if let Some(folder) = path.parent() {
+        std::fs::create_dir_all(folder)
+            .map_err(|error| format!("{}: the folder cannot be made: {error}", folder.display()))?;
+    }
+    write::scenario(path, failing).map_err(|error| error.to_string())?;
+    let name = path.file_stem().unwrap_or_default().to_string_lossy();
+    let story = Story::of(result, &name, spec);
+    let files = reproducer::files(failing, &story);
+    for ending in ENDINGS {
+        let beside = path.with_extension(ending);
+        match files.iter().find(|(written, _)| *written == ending) {
+            Some((_, text)) => {
+                write::bytes(&beside, text.as_bytes()).map_err(|error| error.to_string())?;
+            }
+            // An earlier run may have left one, of another case of this kind.
+            None => drop(std::fs::remove_file(&beside)),
+        }
+    }
+    Ok(())
+}
+
+/// What kind of failure a case is: the rule, or how the subject broke, and its shape.
+#[must_use]
+pub fn kind(failure: &str, failing: &Scenario) -> String {
+    format!("{failure}.{}", shape::of(failing))
+}
+
+/// A name that is the same for the same kind of failure and fits any file system.
+#[must_use]
+pub fn file_name(kind: &str, backend: &str) -> String {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_');
+    let backend: String = backend.chars().map(|c| if fits(c) { c } else { '-' }).take(40).collect();
+    format!("{kind}.{backend}.json")
 }
 
 /// Words as a POSIX shell reads them back.
@@ -138,7 +225,40 @@ mod tests {
 
     #[test]
     fn a_file_name_has_nothing_that_a_file_system_minds() {
-        let name = file_name("VF-01", "random/clr/17", "42", "agent:./x --y");
-        assert_eq!(name, "VF-01.agent---x---y.42.clr-17.json");
+        let name = file_name("VF-01.0f3ac9d1", "agent:./x --y");
+        assert_eq!(name, "VF-01.0f3ac9d1.agent---x---y.json");
+    }
+
+    #[test]
+    fn the_smallest_is_kept_whoever_comes_first() {
+        let ranks = [(4, 9, 0), (3, 9, 5), (3, 9, 2), (5, 1, 1)];
+        let ranks = ranks.map(|(steps, length, at)| (steps, length, at, String::new()));
+        for turn in 0..ranks.len() {
+            let (kept, mut held) = (Kept::default(), None);
+            for at in 0..ranks.len() {
+                let rank = &ranks[(turn + at) % ranks.len()];
+                let write = || {
+                    held = Some(rank);
+                    Ok(())
+                };
+                kept.smallest(Path::new("a.json"), rank.clone(), write).unwrap();
+            }
+            assert_eq!(held, Some(&ranks[2]));
+        }
+    }
+
+    #[test]
+    fn what_could_not_be_written_is_not_kept() {
+        let kept = Kept::default();
+        let path = Path::new("a.json");
+        let rank = |steps| (steps, 1, 0, String::new());
+        assert!(kept.smallest(path, rank(1), || Err("full".to_owned())).is_err());
+        let mut written = false;
+        let write = || {
+            written = true;
+            Ok(())
+        };
+        kept.smallest(path, rank(2), write).unwrap();
+        assert!(written);
     }
 }

@@ -5,6 +5,7 @@
 //! * [`plan`]: which cases there are, one after the other;
 //! * [`stop`]: what ends a run early;
 //! * [`failure`]: what is kept of a failure: a file, and the command that does it again;
+//! * [`shape`]: what makes two failures one;
 //! * [`run`]: hands cases to threads and puts the results back in order.
 //!
 //! The results are a function of the plan: the number of threads changes nothing but the
@@ -14,6 +15,7 @@
 
 pub mod failure;
 pub mod plan;
+pub mod shape;
 pub mod stop;
 
 use std::collections::BTreeMap;

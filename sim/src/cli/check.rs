@@ -15,7 +15,7 @@ use super::known::Use;
 use super::options::{RunOptions, duration};
 use super::{Context, Error};
 use crate::campaign::plan::{CASES, OPS, Plan, RandomPlan};
-use crate::files::{FileError, NamedScenario, Selection, builtin};
+use crate::files::{self, FileError, NamedScenario, Selection, builtin};
 use crate::report::ExitStatus;
 use crate::seed::Seed;
 use crate::workload::{Profile, TURNS};
@@ -61,6 +61,10 @@ pub struct Check {
     /// the entries that no longer differ
     #[arg(long, help_heading = "How to run")]
     update_known: bool,
+    /// Replay these scenario files of your own first, such as failures that were mended; may be
+    /// given several times
+    #[arg(long, value_name = "FILE|DIR", help_heading = "What to run")]
+    regressions: Vec<String>,
     #[command(flatten)]
     run: RunOptions,
 }
@@ -72,7 +76,7 @@ impl Check {
     /// A mistake in the options, or a report that cannot be written.
     pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
         let selection = self.run.selection()?;
-        let scenarios = builtins(&selection)?;
+        let scenarios = scenarios(&self.regressions, &selection)?;
         let random = self.random(context.parts.profiles)?;
         let (fail_each, shard) = (self.run.fail_each, self.run.shard);
         let plan = Plan { scenarios, fail_each, random, selection, shard };
@@ -103,14 +107,16 @@ impl Check {
     }
 }
 
-fn builtins(selection: &Selection) -> Result<Vec<NamedScenario>, FileError> {
+/// The user's own, then the built-in ones.
+fn scenarios(own: &[String], selection: &Selection) -> Result<Vec<NamedScenario>, FileError> {
     let mut scenarios = Vec::new();
-    for builtin in builtin::all() {
-        let named = builtin.read()?;
-        if selection.selects(&named.name, &named.scenario.rules) {
-            scenarios.push(named);
-        }
+    for path in own {
+        scenarios.extend(files::load(path)?);
     }
+    for builtin in builtin::all() {
+        scenarios.push(builtin.read()?);
+    }
+    scenarios.retain(|one| selection.selects(&one.name, &one.scenario.rules));
     Ok(scenarios)
 }
 

@@ -14,11 +14,11 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use super::{Context, Error};
 use crate::backend::{self, Named};
-use crate::campaign::failure::{self, shell};
+use crate::campaign::failure::{self, Recipe};
 use crate::campaign::stop::Stop;
 use crate::engine::Settings;
 use crate::exhaust::{End, ExhaustError, Failure, Manner, Progress, Report, Scope, Search};
-use crate::files::{NamedScenario, write};
+use crate::files::NamedScenario;
 use crate::output::complain;
 use crate::report::human::{self, printable};
 use crate::report::{CaseResult, ExitStatus, Suite, VerdictWord};
@@ -216,21 +216,12 @@ fn seen_once(name: &str, ending: &Ending, backend: &Named) -> CaseResult {
 
 /// Writes the scenario, and says how it is replayed.
 fn keep(result: &mut CaseResult, failure: &Failure, backend: &Named, program: &str) {
-    let folder = failure::folder();
-    let rule = result.rule.as_deref().unwrap_or("broken");
-    let fits = |c: char| if c.is_ascii_alphanumeric() || c == '-' { c } else { '-' };
-    let name: String =
-        format!("{rule}-exhaust-{}", backend.name).chars().map(fits).take(80).collect();
-    let path = folder.join(format!("{name}.json"));
-    let made = std::fs::create_dir_all(&folder)
-        .map_err(|error| format!("{}: the folder cannot be made: {error}", folder.display()));
-    let written = made.and_then(|()| {
-        write::scenario(&path, &failure.scenario).map_err(|error| error.to_string())
-    });
-    match written {
-        Ok(()) => {
-            let shown = path.to_string_lossy();
-            result.replay = Some(shell(&[program, "replay", &shown, "--backend", &backend.spec]));
+    let rule = result.rule.clone().unwrap_or("broken".to_owned());
+    let recipe =
+        Recipe { program: program.to_owned(), folder: failure::folder(), ..Recipe::default() };
+    match failure::leave(&failure.scenario, &rule, result, backend, &recipe) {
+        Ok(path) => {
+            result.replay = Some(recipe.replay(&path.to_string_lossy(), backend));
             result.file = Some(path);
         }
         Err(why) => complain(&why),

@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use hostmem_interface::Capability;
+use hostmem_interface::{Backend as _, Capability, Planted};
 
 use super::known::{self, Affair, Use};
 use super::options::RunOptions;
@@ -78,6 +78,7 @@ pub fn judge(
             program: context.program.clone(),
             seed: header.seed.clone().unwrap_or_default(),
             folder: failure::folder(),
+            kept: failure::Kept::default(),
         },
         earlier,
     };
@@ -101,8 +102,9 @@ pub fn judge(
     if let Some(target) = target {
         affair.update(&mut outcome, &target)?.iter().for_each(|what| complain(what));
     }
+    let planted = if plan.random.is_some() { planted(&backends) } else { Vec::new() };
     let report = report(header, outcome, options);
-    teller.report(&Report { threaded, ..report }, file, &mut context.out)
+    teller.report(&Report { threaded, planted, ..report }, file, &mut context.out)
 }
 
 fn report(header: Header, outcome: Outcome, options: &RunOptions) -> Report {
@@ -115,7 +117,14 @@ fn report(header: Header, outcome: Outcome, options: &RunOptions) -> Report {
         require: options.require.clone(),
         unreadable: outcome.unreadable,
         threaded: false,
+        planted: Vec::new(),
     }
+}
+
+/// What was put into the backends to be found.
+pub(super) fn planted(backends: &[Named]) -> Vec<(String, Planted)> {
+    let wrong = |one: &Named| one.planted().map(|planted| (one.name.clone(), planted));
+    backends.iter().filter_map(wrong).collect()
 }
 
 /// The results file, if one was asked for, and what is in it already.

@@ -7,7 +7,9 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use super::judge::planted;
 use super::{Context, Error};
+use crate::backend::{self, Named};
 use crate::files::Atomic;
 use crate::output::remark;
 use crate::report::human::{self, Detail};
@@ -54,6 +56,12 @@ impl Merge {
             file.finish()?;
         }
         let (outcome, campaign) = (merged.outcome(), &merged.campaign);
+        // Only to know what was put into them: one that is gone says nothing.
+        let backends: Vec<Named> = campaign
+            .backends
+            .iter()
+            .filter_map(|spec| backend::parse(spec, context.parts.backends).ok())
+            .collect();
         let report = Report {
             header: campaign.header(None),
             results: outcome.results,
@@ -63,6 +71,7 @@ impl Merge {
             require: campaign.require.clone(),
             unreadable: outcome.unreadable,
             threaded: campaign.is_threaded(),
+            planted: if campaign.random.is_some() { planted(&backends) } else { Vec::new() },
         };
         let out = &mut context.out;
         match (self.format, self.verbose) {

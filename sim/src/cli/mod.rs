@@ -2,8 +2,8 @@
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
 //! `check` and `replay`, [`known`] deals with known differences; [`check`], [`replay`],
-//! [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`list`], [`explain`], [`schema`],
-//! [`fmt`] and [`agent`] are the commands.
+//! [`shrink`], [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`list`], [`explain`],
+//! [`schema`], [`fmt`] and [`agent`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
@@ -26,6 +26,7 @@ pub mod merge;
 pub mod options;
 pub mod replay;
 pub mod schema;
+pub mod shrink;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -54,7 +55,7 @@ Exit codes:
        that cannot be kept
   2    a divergence from a must rule (with --strict: from any)
   3    a backend broke, or a step ran out of time
-  4    hostmem contradicts itself, or something required is missing
+  4    hostmem contradicts itself, something required is missing, or a canary survived
   70   an internal error of hostmem
   130  interrupted
 Of several, the first of 70, 4, 3, 2.";
@@ -84,6 +85,7 @@ enum Command {
     Import(import::Import),
     List(list::List),
     Explain(explain::Explain),
+    Shrink(shrink::Shrink),
     Schema(schema::Schema),
     Fmt(fmt::Fmt),
     #[cfg(any(target_os = "linux", windows))]
@@ -192,6 +194,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
         Command::Import(command) => command.run(context),
         Command::List(command) => command.run(context),
         Command::Explain(command) => command.run(context),
+        Command::Shrink(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Fmt(command) => command.run(context),
         #[cfg(any(target_os = "linux", windows))]

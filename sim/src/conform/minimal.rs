@@ -8,7 +8,7 @@ use hostmem_interface::{Address, Backend, Breakage};
 use serde::Serialize;
 
 use crate::run::{Ending, run_scenario};
-use crate::runner::random::{Failure, shrink};
+use crate::runner::shrink::{Failure, shrink};
 
 /// How far from a name's address another is still told by it.
 const NEAR: u64 = 1 << 24;
@@ -39,7 +39,10 @@ pub fn minimal(name: &str, scenario: &Scenario, backend: &dyn Backend) -> Option
             let steps = scenario.steps[..first.steps.min(scenario.steps.len())].to_vec();
             Scenario { steps, ..scenario.clone() }
         }
-        _ => shrink(scenario.clone(), first.steps, failure, backend).scenario,
+        _ => {
+            let tell = &mut |_| {};
+            shrink(scenario.clone(), first.steps, failure, backend, tell).reduced.scenario
+        }
     };
     let mut names: Vec<(String, Address)> = Vec::new();
     let last = run_scenario(&smallest, "", backend, &mut |step, answered| {

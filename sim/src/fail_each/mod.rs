@@ -29,9 +29,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::engine::{Ran, Unreadable};
 use crate::files::NamedScenario;
-use crate::run::{Coverage, Ending, Finding, run_scenario};
-use crate::runner::random::{Failure, shrink};
+use crate::run::{Coverage, Ending, Finding};
 use crate::runner::result;
+use crate::runner::shrink::{Failure, shrink};
 use plan::{Shortage, Sweep};
 use trial::Trial;
 
@@ -135,13 +135,13 @@ impl<'a> Sweeping<'a> {
 
     /// The smallest scenario that fails so, if the trial does as a file.
     fn smallest(&self, last: &Trial, how: Failure) -> Option<Scenario> {
-        let again = run_scenario(&last.scenario, "", self.backend, &mut |_, _| {});
         let steps = last.outcome.steps;
-        (Failure::of(&again) == Some(how)).then(|| {
-            let reduced = shrink(last.scenario.clone(), steps, how, self.backend);
+        let shrunk = shrink(last.scenario.clone(), steps, how, self.backend, &mut |_| {});
+        shrunk.outcome.map(|_| {
+            let small = shrunk.reduced.scenario;
             let about = &last.scenario.about;
-            let about = format!("{about}, shrunk to {} steps", reduced.scenario.steps.len());
-            Scenario { about, ..reduced.scenario }
+            let about = format!("{about}, shrunk to {} steps", small.steps.len());
+            Scenario { about, ..small }
         })
     }
 }

@@ -70,6 +70,7 @@ pub const KINDS: &[Kind] = &[
     kind("execute-any", 2, |draw| Intent::Execute { aim: aim(draw, Target::Any) }),
     kind("hit-guard", 5, hit_guard),
     kind("get-watch", 6, get_watch),
+    kind("get-watch-any", 1, get_watch_any),
     kind("reset-watch", 3, reset_watch),
     kind("write-watched", 5, |draw| write(draw, Target::Watched)),
     kind("reset", 4, |draw| reset(draw, AllocationType::RESET, Target::Writable)),
@@ -307,6 +308,13 @@ fn get_watch(draw: &mut Draw) -> Intent {
     let flags = WatchFlags(word(draw, 2));
     let capacity = [100, 1, 2, 1000][draw.weighted(&[4, 1, 1, 1])];
     Intent::GetWatch { aim, extent, flags, capacity, null: WatchPointers::default() }
+}
+
+/// Most memory is not watched.
+fn get_watch_any(draw: &mut Draw) -> Intent {
+    let (aim, extent) = (aim(draw, Target::Any), extent(draw));
+    let (flags, null) = (WatchFlags(0), WatchPointers::default());
+    Intent::GetWatch { aim, extent, flags, capacity: 100, null }
 }
 
 fn reset_watch(draw: &mut Draw) -> Intent {

@@ -1,10 +1,13 @@
-//! Fewer steps: what comes after the failure, then chunks of halving size, then whole lives
-//! (a creating step with everything that uses its name), then single steps.
+//! Fewer steps: what comes after the failure, then chunks of halving size, then single steps,
+//! and pairs of them once they are few.
 
 use hostmem_interface::scenario::{Name, Scenario, Step};
 
 use crate::reduce::Reduction;
 use crate::reduce::names::used;
+
+/// Up to so many steps, every pair of them is tried.
+const FEW: usize = 24;
 
 impl Reduction<'_> {
     /// Drops what comes after the failing step.
@@ -16,15 +19,20 @@ impl Reduction<'_> {
         }
     }
 
-    /// Drops steps in chunks, then by life, then one by one.
+    /// Drops steps in chunks of halving size, as long as that helps, and then in pairs.
     pub(super) fn drop_steps(&mut self) {
-        let mut chunk = self.best.steps.len() / 2;
-        while chunk > 0 {
-            self.drop_chunks(chunk);
-            chunk /= 2;
+        loop {
+            let before = self.best.steps.len();
+            let mut chunk = before / 2;
+            while chunk > 0 {
+                self.drop_chunks(chunk);
+                chunk = chunk.min(self.best.steps.len()) / 2;
+            }
+            self.drop_pairs();
+            if self.best.steps.len() == before {
+                return;
+            }
         }
-        self.drop_lives();
-        self.drop_chunks(1);
     }
 
     /// Goes backwards, so that what is used goes after what uses it.
@@ -38,19 +46,28 @@ impl Reduction<'_> {
         }
     }
 
-    /// Drops a name with every step that mentions it.
-    fn drop_lives(&mut self) {
-        let bound: Vec<Name> = self.best.steps.iter().filter_map(|step| step.bind).collect();
-        for name in bound.into_iter().rev() {
-            let mentions = |step: &Step| step.bind == Some(name) || used(step).contains(&name);
-            let candidate = without(&self.best, |_, step| mentions(step));
-            self.try_candidate(candidate);
+    /// Two steps that can only go together, wherever they stand: a call and what undoes it, an
+    /// injected refusal and the call that it hits.
+    fn drop_pairs(&mut self) {
+        if self.best.steps.len() > FEW {
+            return;
+        }
+        let mut first = 0;
+        while first < self.best.steps.len() {
+            let mut second = first + 1;
+            while second < self.best.steps.len() {
+                let candidate = without(&self.best, |at, _| at == first || at == second);
+                if !self.try_candidate(candidate) {
+                    second += 1;
+                }
+            }
+            first += 1;
         }
     }
 }
 
 /// The scenario without some steps, and without those that use a name which they bound.
-fn without(scenario: &Scenario, drop: impl Fn(usize, &Step) -> bool) -> Scenario {
+pub(super) fn without(scenario: &Scenario, drop: impl Fn(usize, &Step) -> bool) -> Scenario {
     let mut gone: Vec<Name> = Vec::new();
     let mut kept = Scenario { steps: Vec::new(), ..scenario.clone() };
     for (at, step) in scenario.steps.iter().enumerate() {

@@ -6,7 +6,7 @@
 use std::fmt;
 use std::io;
 
-use super::{CaseResult, End, Report, VerdictWord, summary};
+use super::{CaseResult, End, Report, VerdictWord, fold, summary};
 use crate::law;
 
 pub(crate) const STYLE: &str = include_str!("report.css");
@@ -42,14 +42,14 @@ pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "<title>hostmem report</title>\n<style>\n{STYLE}</style>\n</head>\n<body>")?;
     write_header(report, out)?;
     write_table(report, out)?;
-    let findings: Vec<&CaseResult> =
-        report.results.iter().filter(|result| result.is_finding()).collect();
+    let findings: Vec<(&CaseResult, u64)> =
+        fold::told(&report.results).filter(|(result, _)| result.is_finding()).collect();
     writeln!(out, "<h2>Findings</h2>")?;
     if findings.is_empty() {
         writeln!(out, "<p>None: every case agrees.</p>")?;
     }
-    for result in findings {
-        write_finding(result, out)?;
+    for (result, seen) in findings {
+        write_finding(result, seen, out)?;
     }
     write_end(report, out)?;
     writeln!(out, "</body>\n</html>")
@@ -90,7 +90,7 @@ fn write_table(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     writeln!(out, "</tbody>\n</table>")
 }
 
-fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()> {
+fn write_finding(result: &CaseResult, seen: u64, out: &mut dyn io::Write) -> io::Result<()> {
     let open = if result.word == VerdictWord::Skipped { "" } else { " open" };
     let (scenario, backend) = (Text(&result.scenario), Text(&result.backend));
     write!(out, "<details{open}><summary><code>{scenario}</code> on {backend}: ")?;
@@ -119,6 +119,9 @@ fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
             write_entry(name, value, out)?;
         }
     }
+    if seen > 1 {
+        write_entry("seen", &format!("{seen} times"), out)?;
+    }
     if result.stale {
         write_entry("note", "a known difference is listed that no longer differs", out)?;
     }
@@ -133,6 +136,9 @@ fn write_end(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     }
     for name in summary::unmet(report) {
         writeln!(out, "<p>Required, but missing: {}</p>", Text(name))?;
+    }
+    for who in summary::survivors(report) {
+        writeln!(out, "<p>Void: {}</p>", Text(&who))?;
     }
     match report.digest() {
         Some(digest) => writeln!(out, "<p>Digest <code>{digest}</code></p>"),

@@ -12,7 +12,7 @@ use anstyle::{AnsiColor, Style};
 use hostmem_interface::scenario::Level;
 use hostmem_model::RuleId;
 
-use super::{CaseResult, End, Header, Report, Suite, Summary, VerdictWord, summary};
+use super::{CaseResult, End, Header, Report, Suite, Summary, VerdictWord, fold, summary};
 use crate::fail_each::plan::Sweep;
 use crate::law;
 use crate::run::Coverage;
@@ -109,11 +109,12 @@ fn write_table(summary: &Summary, out: &mut dyn io::Write) -> io::Result<()> {
 
 fn write_findings(report: &Report, detail: Detail, out: &mut dyn io::Write) -> io::Result<()> {
     let mut any = false;
-    for result in &report.results {
+    for (result, seen) in fold::told(&report.results) {
         // Who replays a file of their own wants to know what it left behind.
         let left = result.suite == Suite::Files && !result.leaks.is_empty();
         if result.is_finding() || left || detail == Detail::Everything {
             write_result(result, out)?;
+            write_seen(seen, out)?;
             any = true;
         }
     }
@@ -153,6 +154,14 @@ pub fn write_result(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<
     }
 }
 
+/// How many cases one failure stands for.
+fn write_seen(seen: u64, out: &mut dyn io::Write) -> io::Result<()> {
+    if seen < 2 {
+        return Ok(());
+    }
+    writeln!(out, "  {DIM}{:<10}{DIM:#} {seen} times; this is the smallest case", "seen")
+}
+
 fn write_details(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()> {
     let mut line = |label: &str, text: &str| {
         let text = printable(text).replace('\n', "\n             ");
@@ -182,6 +191,9 @@ fn write_details(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
     }
     if result.stale {
         line("note", "the list of known differences is out of date: this no longer differs")?;
+    }
+    if let Some(shrunk) = &result.shrunk {
+        line("shrunk", &format!("from {} to {}", shrunk.from, plural(shrunk.to as u64, "step")))?;
     }
     if let Some(file) = &result.file {
         line("scenario", &file.display().to_string())?;
@@ -221,6 +233,9 @@ fn write_closing(report: &Report, summary: &Summary, out: &mut dyn io::Write) ->
     }
     for name in summary::unmet(report) {
         writeln!(out, "required, but missing: {}", printable(name))?;
+    }
+    for who in summary::survivors(report) {
+        writeln!(out, "void: {}", printable(&who))?;
     }
     for what in &report.unreadable {
         writeln!(out, "{}", printable(what))?;

@@ -13,7 +13,7 @@ use std::io;
 use hostmem_model::RuleId;
 use serde::Serialize;
 
-use super::{CaseResult, Header, Report, Summary, VerdictWord, summary};
+use super::{CaseResult, Header, Report, Summary, VerdictWord, fold, summary};
 use crate::fail_each::plan::Sweep;
 use crate::run::Coverage;
 
@@ -46,6 +46,10 @@ struct Tail<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     fail_each: Option<Sweep>,
     digest: Option<String>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    failures: Vec<FailureRow<'a>>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    void: Vec<String>,
     #[serde(skip_serializing_if = "Vec::is_empty")]
     missing: Vec<&'a str>,
     #[serde(skip_serializing_if = "<[String]>::is_empty")]
@@ -105,9 +109,29 @@ struct Finding<'a> {
     #[serde(skip_serializing_if = "std::ops::Not::not")]
     self_check: bool,
     #[serde(skip_serializing_if = "Option::is_none")]
+    shrunk: Option<ShrunkRow<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<&'a str>,
+}
+
+#[derive(Serialize)]
+struct ShrunkRow<'a> {
+    from: usize,
+    to: usize,
+    kind: &'a str,
+}
+
+/// Failures that are one.
+#[derive(Serialize)]
+struct FailureRow<'a> {
+    kind: &'a str,
+    backend: &'a str,
+    seen: u64,
+    scenario: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    file: Option<String>,
 }
 
 fn head(header: &Header) -> Head<'_> {
@@ -141,10 +165,26 @@ fn tail<'a>(report: &'a Report, summary: &'a Summary) -> Tail<'a> {
         steps: summary.steps,
         fail_each: summary.sweep,
         digest: report.digest(),
+        failures: failures(&report.results),
+        void: summary::survivors(report),
         missing: summary::unmet(report),
         unreadable: &report.unreadable,
         coverage: report.coverage.as_ref().map(coverage),
     }
+}
+
+fn failures(results: &[CaseResult]) -> Vec<FailureRow<'_>> {
+    let row = |failure: fold::Failure| {
+        let result = &results[failure.at];
+        FailureRow {
+            kind: result.shrunk.as_ref().map_or("", |shrunk| &shrunk.kind),
+            backend: &result.backend,
+            seen: failure.seen,
+            scenario: &result.scenario,
+            file: result.file.as_ref().map(|file| file.display().to_string()),
+        }
+    };
+    fold::failures(results).into_iter().map(row).collect()
 }
 
 fn coverage(coverage: &Coverage) -> BTreeMap<&'static str, CoverageRow> {
@@ -184,6 +224,11 @@ fn finding(result: &CaseResult) -> Finding<'_> {
         reason: result.reason.as_deref(),
         missing: result.missing.as_deref(),
         self_check: result.self_check,
+        shrunk: result.shrunk.as_ref().map(|it| ShrunkRow {
+            from: it.from,
+            to: it.to,
+            kind: &it.kind,
+        }),
         file: result.file.as_ref().map(|file| file.display().to_string()),
         replay: result.replay.as_deref(),
     }

@@ -5,7 +5,7 @@
 use std::io;
 
 use super::human::printable;
-use super::{CaseResult, End, Report, VerdictWord, summary};
+use super::{CaseResult, End, Report, VerdictWord, fold, summary};
 use crate::law;
 
 /// Writes the page.
@@ -22,8 +22,11 @@ pub fn write(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
         writeln!(out, "- {name}: {}", code(value))?;
     }
     write_table(report, out)?;
-    for result in report.results.iter().filter(|result| result.is_finding()) {
+    for (result, seen) in fold::told(&report.results).filter(|(result, _)| result.is_finding()) {
         write_finding(result, out)?;
+        if seen > 1 {
+            writeln!(out, "  - seen {seen} times")?;
+        }
     }
     write_end(report, out)
 }
@@ -86,6 +89,9 @@ fn write_end(report: &Report, out: &mut dyn io::Write) -> io::Result<()> {
     }
     for name in summary::unmet(report) {
         writeln!(out, "Required, but missing: {}\n", code(name))?;
+    }
+    for who in summary::survivors(report) {
+        writeln!(out, "**Void**: {}\n", cell(&who))?;
     }
     match report.digest() {
         Some(digest) => writeln!(out, "Digest {}", code(&digest)),

@@ -4,6 +4,7 @@
 //!
 //! * [`result`]: one case's result, in one of five words;
 //! * [`summary`]: counts per word, and the exit code that follows from them;
+//! * [`fold`]: failures that are one failure;
 //! * [`digest`]: the fingerprint of a run;
 //! * [`human`], [`json`] (with JSON lines), [`junit`], [`markdown`], [`html`]: the formats.
 //!
@@ -13,6 +14,7 @@
 //! Deliberately not here: a clock (no report says how long something took), and any output.
 
 pub mod digest;
+pub mod fold;
 pub mod html;
 pub mod human;
 pub mod json;
@@ -23,8 +25,10 @@ pub mod summary;
 
 use std::io;
 
-pub use result::{CaseResult, Suite, VerdictWord};
+pub use result::{CaseResult, Shrunk, Suite, VerdictWord};
 pub use summary::{ExitStatus, Summary};
+
+use hostmem_interface::Planted;
 
 use crate::run::Coverage;
 
@@ -97,6 +101,9 @@ pub struct Report {
     pub unreadable: Vec<String>,
     /// Whether the cases had threads of their own.
     pub threaded: bool,
+    /// The backends of a campaign that are wrong on purpose, and how: it is void if it does not
+    /// find that.
+    pub planted: Vec<(String, Planted)>,
 }
 
 impl Report {

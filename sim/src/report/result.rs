@@ -110,6 +110,20 @@ impl Suite {
     }
 }
 
+/// How far a failing case was shrunk.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Shrunk {
+    /// How many steps it had.
+    pub from: usize,
+    /// How many are left.
+    pub to: usize,
+    /// How long its text is: between two of as many steps, the shorter is the plainer.
+    pub length: usize,
+    /// What kind of failure it is: the rule, or how the subject broke, and the shape of the
+    /// case. On one backend, two of a kind are taken for one.
+    pub kind: String,
+}
+
 /// What came of one case on one backend.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CaseResult {
@@ -159,6 +173,9 @@ pub struct CaseResult {
     /// Of a random case: what it drew.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drawn: Option<String>,
+    /// Of a failure that was shrunk: from what to what.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shrunk: Option<Shrunk>,
     /// The command that does it again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replay: Option<String>,
@@ -204,6 +221,7 @@ impl CaseResult {
             missing: None,
             readings: Vec::new(),
             drawn: None,
+            shrunk: None,
             replay: None,
             file: None,
             self_check: false,

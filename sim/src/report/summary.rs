@@ -8,6 +8,7 @@
 
 use std::collections::BTreeMap;
 
+use hostmem_interface::Planted;
 use hostmem_interface::scenario::Level;
 
 use crate::fail_each::plan::Sweep;
@@ -160,6 +161,31 @@ pub fn unmet(report: &Report) -> Vec<&str> {
     report.require.iter().filter(missed).map(String::as_str).collect()
 }
 
+/// The backends that are wrong on purpose and of which a finished campaign found nothing, each
+/// in a sentence.
+#[must_use]
+pub fn survivors(report: &Report) -> Vec<String> {
+    if !matches!(report.end, End::Complete | End::Time) {
+        return Vec::new();
+    }
+    let caught = |backend: &str, planted: &Planted| {
+        report.results.iter().any(|result| {
+            let rule = result.rule.as_deref().unwrap_or_default();
+            let named = planted.rules.contains(&rule);
+            result.word == VerdictWord::Diverges && result.backend == backend && named
+        })
+    };
+    let survivors = report.planted.iter().filter(|(backend, planted)| !caught(backend, planted));
+    let sentence = |(backend, planted): &(String, Planted)| {
+        let rules = planted.rules.join(" or ");
+        format!(
+            "{backend} survived: it is wrong on purpose ({}), and nothing diverges by {rules}",
+            planted.sentence.trim_end_matches('.')
+        )
+    };
+    survivors.map(sentence).collect()
+}
+
 /// The exit status of a run.
 pub(super) fn status(report: &Report) -> ExitStatus {
     let mut status = match report.end {
@@ -171,7 +197,7 @@ pub(super) fn status(report: &Report) -> ExitStatus {
     if !report.unreadable.is_empty() {
         status = status.worse(ExitStatus::Usage);
     }
-    if !unmet(report).is_empty() {
+    if !unmet(report).is_empty() || !survivors(report).is_empty() {
         status = status.worse(ExitStatus::Contradiction);
     }
     for result in &report.results {

@@ -106,6 +106,8 @@ pub struct Case<'a> {
     pub readings: Vec<RuleId>,
     /// How many steps were carried out.
     pub steps: usize,
+    /// Whether the last step came to nothing for reasons outside the case.
+    pub(super) passed_over: bool,
     pub(super) level: Level,
     pub(super) observer: Option<Observer<'a>>,
     /// Whether the callee may be told what comes next.
@@ -142,6 +144,7 @@ impl<'a> Case<'a> {
             coverage: Coverage::default(),
             readings: Vec::new(),
             steps: 0,
+            passed_over: false,
             level,
             observer: None,
             ahead: true,
@@ -214,6 +217,7 @@ impl<'a> Case<'a> {
     /// Carries out one step that overlaps no other.
     pub fn step(&mut self, step: &Step) -> ControlFlow<Ending> {
         self.steps += 1;
+        self.passed_over = false;
         match &step.action {
             Action::Call(call) => {
                 let call = self.resolve(call)?;
@@ -295,12 +299,29 @@ impl<'a> Case<'a> {
             };
             self.callee.call(&Issued::of(step, call, &wanted))
         };
+        self.refuses_code(&reply, call, &verdict)?;
         let (outcome, notified) = self.heard(reply)?;
         let answered = self.judged(Some(step), call, &verdict, outcome, notified)?;
         if let Outcome::Refused(_) = answered.outcome {
             self.look_around(call)?;
         }
         ControlFlow::Continue(answered)
+    }
+
+    /// A subject that will not run what is at an address, though the law says that the access
+    /// faults first or that a lone `ret` was written there, is wrong; the case is not.
+    fn refuses_code(&self, reply: &Reply, call: &Call, verdict: &Verdict) -> ControlFlow<Ending> {
+        let (Reply::Unreadable(why), Call::Execute { address }) = (reply, call) else {
+            return ControlFlow::Continue(());
+        };
+        if !self.runs_return(*address) && !verdict.permits_only_faults() {
+            return ControlFlow::Continue(());
+        }
+        self.diverge(Divergence {
+            rule: verdict.first.rule,
+            expected: verdict.first.answer.to_string(),
+            observed: why.clone(),
+        })
     }
 
     /// What a reply says, if it is an outcome at all.
@@ -357,6 +378,7 @@ impl<'a> Case<'a> {
             Judgement::Taken { start, end, otherwise } => {
                 let rule = otherwise.rule;
                 self.taken(start, end, otherwise)?;
+                self.passed_over = true;
                 self.record.step(None, None, &outcome);
                 ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
             }

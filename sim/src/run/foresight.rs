@@ -77,6 +77,7 @@ impl Case<'_> {
             coverage: Coverage::default(),
             readings: Vec::new(),
             steps: self.steps,
+            passed_over: false,
             level: self.level,
             observer: None,
             ahead: false,

@@ -240,6 +240,10 @@ impl<'a> Growing<'a> {
             step.bind = bind;
             give_name(step, names);
         }
+        if self.case.passed_over {
+            // Where the case runs again the place may be free: that would be another case.
+            steps.pop();
+        }
         flow.map_continue(|()| made)
     }
 

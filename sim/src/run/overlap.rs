@@ -3,7 +3,7 @@
 //!
 //! Every thread works on the same process: the intents are written for the same state, none of
 //! them knowing of the others, so that two may well commit, protect or release the same pages.
-//! A step stands alone if it is no call, if its outcome is no single point in time (an access of
+//! In some rounds all of them want the same. A step stands alone if it is no call, if its outcome is no single point in time (an access of
 //! more than a word), or if nothing may change between looking and doing (running code). While
 //! it is uncertain what an earlier group left, every step stands alone.
 //!
@@ -25,6 +25,9 @@ use crate::view::{Binding, View};
 /// The widest access that is made in one piece, and to what it must be aligned, bytes.
 const WORD: u64 = 8;
 
+/// One round in so many is a contest.
+const CONTEST_EVERY: u64 = 4;
+
 /// What is left to do on each thread.
 type Scripts = Vec<VecDeque<Step>>;
 
@@ -35,14 +38,40 @@ impl Growing<'_> {
         length: Length,
         generator: Generator<'_>,
     ) -> ControlFlow<Ending> {
-        while self.goes_on(length.steps) {
+        for round in 0u64.. {
+            if !self.goes_on(length.steps) {
+                break;
+            }
             let mut scripts = self.scripts(length.threads, generator);
             if scripts.iter().all(VecDeque::is_empty) {
                 break;
             }
+            if round.is_multiple_of(CONTEST_EVERY) {
+                self.contest(&mut scripts)?;
+            }
             while scripts.iter().any(|script| !script.is_empty()) {
                 self.row(&mut scripts)?;
             }
+        }
+        ControlFlow::Continue(())
+    }
+
+    /// Has every thread do what the first has in mind, all at the same moment: by chance two
+    /// threads seldom want the same of the same memory, and that is where races are lost.
+    fn contest(&mut self, scripts: &mut Scripts) -> ControlFlow<Ending> {
+        let Some((first, others)) = scripts.split_first_mut() else {
+            return ControlFlow::Continue(());
+        };
+        others.iter_mut().for_each(VecDeque::clear);
+        while first.len() > 1 {
+            let Some(step) = first.pop_front() else { break };
+            if !self.carry_out_one(step)? {
+                first.clear();
+            }
+        }
+        for (other, thread) in others.iter_mut().zip(1..) {
+            // One name is for one of them: the others go without.
+            other.extend(first.front().map(|step| Step { thread, bind: None, ..step.clone() }));
         }
         ControlFlow::Continue(())
     }

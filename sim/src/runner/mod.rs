@@ -1,11 +1,14 @@
 //! The engine of the product: cases are run by [`crate::run`], and what came of them is put
 //! into the words of a report.
 //!
-//! Map: this file replays scenarios; [`random`] makes cases up, and shrinks those that fail.
+//! Map: this file replays scenarios; [`random`] makes cases up; [`shrink`](mod@shrink) makes
+//! the smallest case of one that fails; [`hunt`] counts the calls until one does.
 //!
 //! Deliberately not here: how a case is run and judged.
 
+pub mod hunt;
 pub mod random;
+pub mod shrink;
 
 use hostmem_interface::Backend;
 use hostmem_interface::scenario::{Scenario, Step, show_step};

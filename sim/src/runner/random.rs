@@ -3,15 +3,17 @@
 //! All chance of a case comes from its seed: what the swarm draws, then every intent. So the
 //! seed, the profile and the number of operations are the case.
 
-use hostmem_interface::scenario::{Scenario, Step};
+use hostmem_interface::scenario::{self, Scenario, Step};
 use hostmem_interface::{Backend, Machine};
-use hostmem_model::RuleId;
 
+use crate::campaign::failure::kind;
 use crate::engine::{Ran, RandomCase, Settings, Unreadable};
 use crate::random::Draw;
-use crate::reduce::{Reduced, reduce};
+use crate::reduce::Reduced;
+use crate::report;
 use crate::run::case::Answered;
-use crate::run::{Coverage, Ending, Generated, Length, Outcome, run_generated, run_scenario};
+use crate::run::{Coverage, Generated, Length, run_generated};
+use crate::runner::shrink::{Failure, Shrunk, shrink};
 use crate::runner::{result, trace_line};
 use crate::steering::Steering;
 use crate::view::View;
@@ -19,11 +21,12 @@ use crate::workload::{Profile, profile};
 
 /// In a steered profile, one intent in so many goes toward a rule not yet reached.
 const STEERED_ONE_IN: u64 = 16;
-
-/// In a steered profile, one case in so many has a limit of commit.
-const LIMITED_ONE_IN: u64 = 8;
-/// That limit, bytes.
-const COMMIT_LIMIT: u64 = 64 << 20;
+/// In a steered profile, one case in so many has a commit limit.
+const LIMITED_ONE_IN: u64 = 4;
+/// The least and the most of that limit, in pages.
+const LIMITS: (u64, u64) = (4, 4096);
+/// Said of a failure that did not come again on a fresh subject.
+const UNSTEADY: &str = "it did not happen again when the same steps were replayed";
 
 /// Runs a random case on a fresh subject.
 pub(super) fn run(
@@ -40,21 +43,24 @@ pub(super) fn run(
         result.drawn = Some(drawn);
         return Ok(Ran { coverage, trace, ..Ran::from(result) });
     };
-    let reduced = shrink(scenario, outcome.steps, failure, backend);
-    let shrunk = run_scenario(&reduced.scenario, "", backend, &mut |_, _| {});
-    let told = if Failure::of(&shrunk) == Some(failure) { &shrunk } else { &outcome };
+    let Shrunk { reduced, outcome: again } =
+        shrink(scenario, outcome.steps, failure, backend, &mut |_| {});
+    let told = again.as_ref().unwrap_or(&outcome);
     let mut result = result(&name, &reduced.scenario, backend, told)?;
+    if again.is_none() {
+        result.reason.get_or_insert_with(|| UNSTEADY.to_owned());
+    }
     // The digest is of the case as it was generated.
     result.record = outcome.record;
     result.drawn = Some(drawn);
-    let failing = Some(described(case, &reduced));
-    Ok(Ran { coverage, trace, failing, ..Ran::from(result) })
-}
-
-/// The machine of a case: now and then of a steered one, one whose memory comes to an end.
-fn machine(profile: &Profile, draw: &mut Draw) -> Machine {
-    let limited = profile.steered && draw.chance(1, LIMITED_ONE_IN);
-    Machine { commit_limit: limited.then_some(COMMIT_LIMIT), ..Machine::WINDOWS_X64 }
+    let failing = described(case, &reduced, failure);
+    result.shrunk = Some(report::Shrunk {
+        from: reduced.steps_before,
+        to: failing.steps.len(),
+        length: scenario::write(&failing).len(),
+        kind: kind(failure.name(), &failing),
+    });
+    Ok(Ran { coverage, trace, failing: Some(failing), ..Ran::from(result) })
 }
 
 /// A case that was made up.
@@ -75,7 +81,7 @@ fn generate(case: &RandomCase, backend: &dyn Backend, traced: bool) -> Result<Ma
     swarm.pin(&case.swarm).map_err(Unreadable)?;
     let mut workload = profile.start_with(&swarm, &mut draw);
     let mut steering = profile.steered.then(|| Steering::new(STEERED_ONE_IN));
-    let machine = machine(profile, &mut draw);
+    let machine = machine(profile, backend, &mut draw);
     let length = Length { steps: case.ops, threads: case.threads };
     let drawn = swarm.to_string();
     let about = format!("random case {} of the profile {}: {drawn}", case.index, case.profile);
@@ -110,48 +116,26 @@ fn told(scenario: &Scenario, drawn: &str, answers: Vec<(Step, Answered)>) -> Vec
     std::iter::once(format!("{:>6}  {drawn}", "drawn")).chain(lines).collect()
 }
 
-/// What a failure is, for the purpose of shrinking it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Failure {
-    /// This rule is broken.
-    Rule(RuleId),
-    /// The subject breaks.
-    Broken,
-}
-
-impl Failure {
-    /// What an outcome fails by, if it does.
-    #[must_use]
-    pub const fn of(outcome: &Outcome) -> Option<Self> {
-        match &outcome.ending {
-            Ending::Diverges(finding) => Some(Self::Rule(finding.rule)),
-            Ending::Broken(_) => Some(Self::Broken),
-            _ => None,
-        }
+/// The machine of a case. Where rules are what is looked for, some machines have little to
+/// commit; a backend that cannot have a limit shows its own.
+fn machine(profile: &Profile, backend: &dyn Backend, draw: &mut Draw) -> Machine {
+    let plain = Machine::WINDOWS_X64;
+    if !profile.steered || !draw.chance(1, LIMITED_ONE_IN) {
+        return plain;
     }
-}
-
-/// The smallest scenario that fails in the same way on a fresh subject.
-pub fn shrink(
-    scenario: Scenario,
-    failed: usize,
-    failure: Failure,
-    backend: &dyn Backend,
-) -> Reduced {
-    reduce(scenario, failed, &mut |candidate| {
-        let outcome = run_scenario(candidate, "", backend, &mut |_, _| {});
-        Failure::of(&outcome) == Some(failure) && !outcome.self_check
-    })
+    let limit = draw.log_uniform(LIMITS.0, LIMITS.1) << 12;
+    let limited = Machine { commit_limit: Some(limit), ..plain };
+    if backend.open(&limited).is_ok() { limited } else { plain }
 }
 
 /// The shrunk scenario with a heading that tells where it comes from.
-fn described(case: &RandomCase, reduced: &Reduced) -> Scenario {
+fn described(case: &RandomCase, reduced: &Reduced, failure: Failure) -> Scenario {
     let about = format!(
-        "{} of {} steps, shrunk to {} in {} runs",
+        "{} of {} steps, shrunk to {}",
         case.name(),
         reduced.steps_before,
         reduced.scenario.steps.len(),
-        reduced.trials
     );
-    Scenario { about, ..reduced.scenario.clone() }
+    let rules = failure.rule().map(|rule| rule.rule().id.to_owned()).into_iter().collect();
+    Scenario { about, rules, ..reduced.scenario.clone() }
 }

@@ -12,7 +12,7 @@ use hostmem_interface::{
 use hostmem_model::RuleId;
 use hostmem_model::rule as law;
 
-use crate::intent::kinds::nth;
+use crate::intent::kinds::{image, nth};
 use crate::intent::{Aim, Extent, Freed, Intent, Site, Target, Text};
 use crate::random::Draw;
 
@@ -293,6 +293,10 @@ pub const MAKERS: &[Maker] = &[
     to(law::AS_01, |_| vec![Intent::Needs(number(0), 0)]),
     to(law::AS_02, |_| vec![Intent::Acquired(number(0x7FF6_0000_0000), 0x1_0000)]),
     to(law::AS_03, |_| vec![Intent::Released(number(0x7FF6_0000_0000))]),
+    to(law::AS_04, |d| {
+        let image = image(d);
+        vec![Intent::Acquired(image, 0x1_0000), query(image)]
+    }),
 ];
 
 fn block(draw: &mut Draw, debug: Option<i32>) -> Intent {
