@@ -15,7 +15,7 @@ use hostmem::files::{NamedScenario, builtin};
 use hostmem::intent::Intent;
 use hostmem::report::{CaseResult, Suite, VerdictWord};
 use hostmem::run::Generated;
-use hostmem::runner::random::Failure as Kind;
+use hostmem::runner::shrink::Failure as Kind;
 use hostmem::runner::{self, Runner};
 use hostmem::seed::Seed;
 use hostmem_interface::Backend;

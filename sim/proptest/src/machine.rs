@@ -31,9 +31,8 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use hostmem::intent::Intent;
-use hostmem::reduce::Reduced;
 use hostmem::run::{Ending, Generated, Growing, run_scenario};
-use hostmem::runner::random::{Failure as Kind, shrink};
+use hostmem::runner::shrink::{Failure as Kind, shrink};
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{Backend, Machine};
 use proptest_state_machine::StateMachineTest;
@@ -188,7 +187,8 @@ fn smallest(
 pub(crate) fn reduced(generated: Generated, kind: Kind, backend: &dyn Backend) -> Generated {
     let Generated { outcome, scenario } = generated;
     let before = scenario.steps.len();
-    let Reduced { mut scenario, .. } = shrink(scenario, outcome.steps, kind, backend);
+    let mut scenario =
+        shrink(scenario, outcome.steps, kind, backend, &mut |_| {}).reduced.scenario;
     scenario.about = format!("{ABOUT}, {before} steps, shrunk to {}", scenario.steps.len());
     let outcome = run_scenario(&scenario, "", backend, &mut |_, _| {});
     Generated { outcome, scenario }
