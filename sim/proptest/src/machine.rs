@@ -187,8 +187,7 @@ fn smallest(
 pub(crate) fn reduced(generated: Generated, kind: Kind, backend: &dyn Backend) -> Generated {
     let Generated { outcome, scenario } = generated;
     let before = scenario.steps.len();
-    let mut scenario =
-        shrink(scenario, outcome.steps, kind, backend, &mut |_| {}).reduced.scenario;
+    let mut scenario = shrink(scenario, outcome.steps, kind, backend, &mut |_| {}).reduced.scenario;
     scenario.about = format!("{ABOUT}, {before} steps, shrunk to {}", scenario.steps.len());
     let outcome = run_scenario(&scenario, "", backend, &mut |_, _| {});
     Generated { outcome, scenario }

@@ -273,13 +273,14 @@ fn write_execute(script: &mut Script<'_>, found: Found<'_>) {
     }
     let page = state.space.find(at).map(|found| found.state(found.page_of(at)));
     let runs = page.is_some_and(|page| page.permits(AccessKind::Execute) && !page.is_guarded());
-    let writable = page.is_some_and(|page| page.permits(AccessKind::Write));
+    let writable = page.is_some_and(|page| page.permits(AccessKind::Write) && !page.is_guarded());
     let ready = state.contents.likeliest(at, 1) == [RET] && !state.contents.is_uncertain(at, 1);
-    if runs && !ready {
-        if !writable {
-            script.query(found.place);
-            return;
-        }
+    if runs && !ready && !writable {
+        script.query(found.place);
+        return;
+    }
+    // Also where it must not run: code that does not fault is then found out.
+    if writable && !ready {
         script.write(found.place, &[RET]);
     }
     script.call(Call::Execute { address: found.place });

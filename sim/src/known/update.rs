@@ -9,7 +9,7 @@ use hostmem_interface::{Backend, Capabilities};
 
 use super::{Difference, KnownList, shape};
 use crate::law::{self, RULES};
-use crate::reduce::reduce;
+use crate::reduce::{MOST_TRIALS, reduce};
 use crate::report::{CaseResult, VerdictWord};
 use crate::run::needs::needs;
 use crate::run::{Ending, Finding, Outcome, run_scenario};
@@ -51,7 +51,7 @@ fn minimal(found: &New, backend: &dyn Backend) -> Option<Difference> {
     let rule = found.result.rule.clone()?;
     let wanted = shape(found.result.observed.as_deref()?);
     let failed = found.result.step.unwrap_or(found.scenario.steps.len());
-    let reduced = reduce(found.scenario.clone(), failed, &mut |candidate| {
+    let reduced = reduce(found.scenario.clone(), failed, MOST_TRIALS, &mut |candidate| {
         let outcome = run_scenario(candidate, "", backend, &mut |_, _| {});
         difference(&outcome, &rule).is_some_and(|finding| shape(&finding.observed) == wanted)
     });

@@ -317,9 +317,12 @@ impl<'a> Case<'a> {
         if !self.runs_return(*address) && !verdict.permits_only_faults() {
             return ControlFlow::Continue(());
         }
+        // Where the law lets it run, it is the contents that are wrong.
+        let reading = self.judge.decide(&Call::Read { address: *address, size: 1 });
+        let decided = if verdict.permits_only_faults() { &verdict.first } else { &reading.first };
         self.diverge(Divergence {
-            rule: verdict.first.rule,
-            expected: verdict.first.answer.to_string(),
+            rule: decided.rule,
+            expected: decided.answer.to_string(),
             observed: why.clone(),
         })
     }

@@ -169,7 +169,7 @@ impl Case<'_> {
         }
     }
 
-    fn runs_return(&self, at: Address) -> bool {
+    pub(super) fn runs_return(&self, at: Address) -> bool {
         let State { space, contents, heaps, .. } = &self.judge.state;
         if !self.is_certain() {
             return false;
