@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Level, Name, Place, Step, SymbolicCall};
 use hostmem_interface::{
-    Address, Breakage, Call, Capabilities, Capability, CriticalLevel, Description, Hresult,
-    MallocId, MemoryAvailable, Outcome, Refusal, Reply, Value,
+    Address, Breakage, Call, Capabilities, Capability, Description, MallocId, MemoryAvailable,
+    Outcome, Reply, Value,
 };
 use hostmem_model::rule::HR_01;
 use hostmem_model::verdict::{Answer, Verdict};
@@ -19,6 +19,7 @@ use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
+use crate::run::injection::Injection;
 use crate::run::possible::Heard;
 use crate::view::{Binding, View};
 use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
@@ -54,15 +55,6 @@ pub enum Ending {
     Broken(Breakage),
     /// The case asks for what no backend may do.
     Unreadable(String),
-}
-
-/// A pending `FailNext`.
-#[derive(Clone, Debug)]
-pub(super) struct Injection {
-    method: String,
-    left: u64,
-    hresult: Hresult,
-    critical_at_most: Option<CriticalLevel>,
 }
 
 /// A step's answer, as the rest of the case sees it.
@@ -267,20 +259,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// The refusal that an injection has for a call, if one is pending.
-    pub(super) fn injected<A, M>(&mut self, call: &Call<A, M>) -> Option<Refusal> {
-        let matches = |injection: &Injection| {
-            let level = match (injection.critical_at_most, call.critical()) {
-                (Some(most), Some(level)) => level <= most,
-                _ => true,
-            };
-            injection.left > 0 && injection.method == call.name() && level
-        };
-        let injection = self.injections.iter_mut().find(|injection| matches(injection))?;
-        injection.left -= 1;
-        Some(Refusal::from_hresult(injection.hresult))
-    }
-
     /// Has a call carried out and judged.
     fn carry_out(&mut self, step: &Step, call: &Call) -> ControlFlow<Ending, Answered> {
         if let Some(refusal) = self.injected(call) {
@@ -306,25 +284,6 @@ impl<'a> Case<'a> {
             self.look_around(call)?;
         }
         ControlFlow::Continue(answered)
-    }
-
-    /// A subject that will not run what is at an address, though the law says that the access
-    /// faults first or that a lone `ret` was written there, is wrong; the case is not.
-    fn refuses_code(&self, reply: &Reply, call: &Call, verdict: &Verdict) -> ControlFlow<Ending> {
-        let (Reply::Unreadable(why), Call::Execute { address }) = (reply, call) else {
-            return ControlFlow::Continue(());
-        };
-        if !self.runs_return(*address) && !verdict.permits_only_faults() {
-            return ControlFlow::Continue(());
-        }
-        // Where the law lets it run, it is the contents that are wrong.
-        let reading = self.judge.decide(&Call::Read { address: *address, size: 1 });
-        let decided = if verdict.permits_only_faults() { &verdict.first } else { &reading.first };
-        self.diverge(Divergence {
-            rule: decided.rule,
-            expected: decided.answer.to_string(),
-            observed: why.clone(),
-        })
     }
 
     /// What a reply says, if it is an outcome at all.

@@ -5,6 +5,7 @@
 //! * [`callee`]: who is called: a subject on its threads, or the model itself when a file is
 //!   held against the law;
 //! * [`case`]: the state of a running case, and what one step does;
+//! * [`injection`], [`code`]: refusals in front of the subject, and what may be run;
 //! * [`group`], [`possible`]: steps that overlap in time, and the states that they may leave;
 //! * [`checkpoint`]: what is looked at beyond the answers: queries and contents;
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
@@ -20,11 +21,13 @@
 pub mod callee;
 pub mod case;
 pub mod checkpoint;
+pub mod code;
 pub mod coverage;
 pub mod digest;
 mod foresight;
 pub mod generated;
 pub mod group;
+pub mod injection;
 pub mod needs;
 pub mod overlap;
 pub mod possible;

@@ -3,9 +3,10 @@
 //!
 //! Every thread works on the same process: the intents are written for the same state, none of
 //! them knowing of the others, so that two may well commit, protect or release the same pages.
-//! In some rounds all of them want the same. A step stands alone if it is no call, if its outcome is no single point in time (an access of
-//! more than a word), or if nothing may change between looking and doing (running code). While
-//! it is uncertain what an earlier group left, every step stands alone.
+//! In some rounds all of them want the same. A step stands alone if it is no call, if its
+//! outcome is no single point in time (an access of more than a word), or if nothing may change
+//! between looking and doing (running code). While it is uncertain what an earlier group left,
+//! every step stands alone.
 //!
 //! Deliberately not here: what is lawful ([`super::group`]), and any promise that two runs come
 //! to the same.
@@ -14,10 +15,8 @@ use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Place, Scenario, Step, SymbolicCall};
-use hostmem_interface::{AccessKind, Address, AllocationType, Call};
-use hostmem_model::State;
+use hostmem_interface::{AllocationType, Call};
 
-use crate::intent::realise::RET;
 use crate::run::case::{Case, Ending};
 use crate::run::generated::{Generator, Growing, Length, settle};
 use crate::view::{Binding, View};
@@ -167,19 +166,6 @@ impl Case<'_> {
             ControlFlow::Continue(Call::Execute { address }) => self.runs_return(address),
             ControlFlow::Continue(_) => true,
         }
-    }
-
-    pub(super) fn runs_return(&self, at: Address) -> bool {
-        let State { space, contents, heaps, .. } = &self.judge.state;
-        if !self.is_certain() {
-            return false;
-        }
-        if heaps.holding(at).is_some() {
-            return heaps.likeliest(at, 1) == [RET];
-        }
-        let page = space.find(at).map(|found| found.state(found.page_of(at)));
-        let runs = page.is_some_and(|page| page.permits(AccessKind::Execute) && !page.is_guarded());
-        !runs || contents.likeliest(at, 1) == [RET] && !contents.is_uncertain(at, 1)
     }
 }
 
