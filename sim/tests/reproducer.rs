@@ -18,7 +18,7 @@ const FLAGS: [&str; 5] = ["-std=c11", "-O1", "-Wall", "-Wextra", "-Werror"];
 const NATIVE: &str = "gcc";
 const WINDOWS: &str = "x86_64-w64-mingw32-gcc";
 /// One in so many shipped scenarios is compiled: each takes a compiler a good while.
-const ONE_IN: usize = 12;
+const ONE_IN: usize = 24;
 
 const STALE: &str = r#"{
   "format": "hostmem/1",
@@ -193,7 +193,7 @@ fn shipped_scenarios_become_programs_that_compile() {
         }
     }
     println!("{win32} programs for Windows, {posix} for POSIX");
-    assert!(win32 > 150 && posix > 80, "{win32} and {posix}");
+    assert!(win32 > 150 && posix > 50, "{win32} and {posix}");
 }
 
 #[test]
