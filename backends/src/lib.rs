@@ -1,8 +1,9 @@
 //! Real subjects behind hostmem's interface: each acts by itself, with real memory.
 //!
-//! Map: [`linux`] and `win32` are this machine's system; [`com`] speaks COM in both directions; [`child`]
-//! keeps a subject in another process on a time limit, and [`wire`] is how it is spoken to;
-//! [`agent`] speaks to adapters in any language, and `wine` to the Windows build that way.
+//! Map: [`linux`] and `win32` are this machine's system; [`com`] speaks COM in both
+//! directions; [`child`] keeps a subject in another process on a time limit, and [`wire`] is
+//! how it is spoken to; [`agent`] speaks to adapters in any language, and `wine` to the Windows
+//! build that way.
 //!
 //! Deliberately not here: the model. No subject can import the law that judges it, and
 //! `tests/tidy.rs` keeps the manifest that way.
