@@ -3,6 +3,7 @@
 #
 #   backends/windows.sh build             builds hostmem.exe where `--backend wine` looks for it
 #   backends/windows.sh run ARGUMENTS…    runs it under Wine in a fresh prefix, gone afterwards
+#   backends/windows.sh bench             the time of bare and of cross-checked calls, under Wine
 #   backends/windows.sh packages          the Debian packages that this needs, on one line
 #
 # The target is x86_64-win7-windows-gnu because Wine 8.0 lacks bcryptprimitives.dll, which the

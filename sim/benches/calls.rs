@@ -1,5 +1,5 @@
-//! Calls per second on the model, and on the machine's own system bare and cross-checked, side
-//! by side in one run: the recordings of a real CLR, replayed in turn so that a drift of the machine
+//! Calls per second on the model, and on the machine's own system (and on Wine, if the Windows
+//! build is there) bare and cross-checked, side by side in one run: the recordings of a real CLR, replayed in turn so that a drift of the machine
 //! falls on all alike. What is printed are medians and ratios.
 //!
 //! Deliberately not here: any assertion. Tests never depend on time.
@@ -9,6 +9,10 @@ use std::time::{Duration, Instant};
 
 use hostmem::files::builtin;
 use hostmem::run::{Ending, run_scenario};
+#[cfg(target_os = "linux")]
+use hostmem_backends::wine::WineBackend;
+#[cfg(target_os = "linux")]
+use hostmem_interface::Machine;
 use hostmem_interface::scenario::{Action, Place, Scenario};
 use hostmem_interface::{
     Address, AllocationType, Backend, Call, CriticalLevel, FreeType, MallocId, Outcome, Protection,
@@ -23,10 +27,11 @@ const ROUNDS: usize = 11;
 type Contestant<'a> = (&'a str, Box<dyn Fn(&Scenario) -> Duration + 'a>);
 
 fn main() {
-    let recordings = recordings();
     let model = ModelBackend;
     #[cfg(target_os = "linux")]
     let linux = hostmem_backends::linux::LinuxBackend::default();
+    #[cfg(target_os = "linux")]
+    let wine = WineBackend::new(None).ok().filter(|it| it.open(&Machine::default()).is_ok());
     #[cfg(windows)]
     let win32 = hostmem_backends::win32::Win32Backend::default();
     let mut contestants: Vec<Contestant<'_>> = vec![
@@ -43,6 +48,17 @@ fn main() {
         contestants.push(("linux, bare", Box::new(|scenario| bare(scenario, &linux))));
         contestants.push(("linux, cross-checked", Box::new(|scenario| checked(scenario, &linux))));
     }
+    #[cfg(target_os = "linux")]
+    if let Some(wine) = &wine {
+        contestants.push(("wine, bare", Box::new(|scenario| bare(scenario, wine))));
+        contestants.push(("wine, cross-checked", Box::new(|scenario| checked(scenario, wine))));
+    }
+    #[cfg(not(any(target_os = "linux", windows)))]
+    let recordings = recordings(&[]);
+    #[cfg(windows)]
+    let recordings = recordings(&[&win32]);
+    #[cfg(target_os = "linux")]
+    let recordings = recordings(&wine.iter().map(|it| it as &dyn Backend).collect::<Vec<_>>());
     println!("median of {ROUNDS} interleaved rounds, calls per second; last column: time");
     println!("cross-checked by time bare, per backend\n");
     for (name, scenario) in &recordings {
@@ -67,9 +83,14 @@ fn main() {
     }
 }
 
-fn recordings() -> Vec<(String, Scenario)> {
+/// The recordings to which these backends agree: others differ from the law in some.
+fn recordings(backends: &[&dyn Backend]) -> Vec<(String, Scenario)> {
     let all = builtin::all().into_iter().filter_map(|file| file.read().ok());
-    all.filter(|named| named.name.contains("/clr/"))
+    let agrees = |scenario: &Scenario| {
+        let run = |backend: &&dyn Backend| run_scenario(scenario, "", *backend, &mut |_, _| {});
+        backends.iter().all(|backend| run(backend).ending == Ending::Agrees)
+    };
+    all.filter(|named| named.name.contains("/clr/") && agrees(&named.scenario))
         .map(|named| (named.name.clone(), named.scenario))
         .collect()
 }
