@@ -109,6 +109,13 @@ fn an_answer_that_another_step_explains_is_lawful_and_one_that_nothing_explains_
     let explained = pair.together(&calls, &[1, 0]);
     assert_eq!(explained.len(), 1);
     assert_eq!(explained[0].order, [1, 0]);
+    // A place that was still taken, and is not any more when somebody looks.
+    let mut pair = Pair::new();
+    let at = pair.reserve();
+    let calls = [release(at), alloc(at, AllocationType::RESERVE, Protection::READWRITE)];
+    let explained = pair.together(&calls, &[1, 0]);
+    assert_eq!(explained.len(), 1);
+    assert_eq!(explained[0].order, [1, 0]);
     // Released twice, both times with success.
     let mut pair = Pair::new();
     let at = pair.reserve();

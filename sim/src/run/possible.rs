@@ -49,15 +49,24 @@ impl Possible {
 /// first is that of the order of the file, if it is lawful.
 #[must_use]
 pub fn orders(judge: &Judge, steps: &[Heard<'_>]) -> Vec<Possible> {
-    let footprints: Vec<Footprint> = steps.iter().map(|step| Footprint::of(step, judge)).collect();
-    let mut search = Search { steps, footprints, found: Vec::new() };
-    search.go_on(judge, &mut Vec::new());
-    search.found
+    let search = |follows| {
+        let footprints = steps.iter().map(|step| Footprint::of(step, judge)).collect();
+        let mut search = Search { steps, footprints, follows, found: Vec::new() };
+        search.go_on(judge, &mut Vec::new());
+        search.found
+    };
+    // That something unknown was in the way explains any refusal of a place: not while another
+    // step explains it.
+    let explained: Vec<Possible> = search(agrees);
+    if explained.is_empty() { search(follows) } else { explained }
 }
+
+type Follows = fn(&mut Judge, &Heard<'_>) -> bool;
 
 struct Search<'a> {
     steps: &'a [Heard<'a>],
     footprints: Vec<Footprint>,
+    follows: Follows,
     found: Vec<Possible>,
 }
 
@@ -81,7 +90,7 @@ impl Search<'_> {
                 continue;
             }
             let mut trial = judge.clone();
-            if follows(&mut trial, &self.steps[next]) {
+            if (self.follows)(&mut trial, &self.steps[next]) {
                 order.push(next);
                 self.go_on(&trial, order);
                 order.pop();
@@ -92,14 +101,23 @@ impl Search<'_> {
 
 /// Whether an answer is lawful for a judge, who then follows it.
 pub fn follows(judge: &mut Judge, heard: &Heard<'_>) -> bool {
+    let judgement = judged(judge, heard);
+    is_agreement(&judgement) || matches!(judgement, Judgement::Taken { .. })
+}
+
+/// Whether it is lawful by what the case itself has done.
+fn agrees(judge: &mut Judge, heard: &Heard<'_>) -> bool {
+    is_agreement(&judged(judge, heard))
+}
+
+const fn is_agreement(judgement: &Judgement) -> bool {
+    matches!(judgement, Judgement::Agrees { .. } | Judgement::OutOfMemory(_))
+}
+
+fn judged(judge: &mut Judge, heard: &Heard<'_>) -> Judgement {
     let Heard { call, outcome, notified } = heard;
     let verdict = judge.decide(call);
-    let judgement = judge.judge(call, &verdict, outcome, notified);
-    // Whether a place that nobody of the case owns is taken does not depend on the order.
-    matches!(
-        judgement,
-        Judgement::Agrees { .. } | Judgement::OutOfMemory(_) | Judgement::Taken { .. }
-    )
+    judge.judge(call, &verdict, outcome, notified)
 }
 
 impl Case<'_> {
