@@ -7,7 +7,8 @@
 //! * `messages`: the lines;
 //! * `conversation`: asking a process, on a time limit; `batch`: many calls in one line;
 //! * [`AgentBackend`]: the backend `agent:COMMAND`;
-//! * [`serve`]: our own managers, served to others.
+//! * [`serve`]: our own managers, served to others; [`smoke`]: a first test of an adapter;
+//!   [`schema`]: the JSON Schema.
 //!
 //! Deliberately not here: fault injection, holes and walks. The harness makes them out of the
 //! calls that there are, so no adapter ever sees them.
@@ -25,11 +26,15 @@ mod conversation;
 mod messages;
 pub mod methods;
 mod numbers;
+mod schema;
 mod serve;
+mod smoke;
 
 #[cfg(unix)]
 pub use backend::AgentBackend;
 #[cfg(unix)]
 pub use conversation::Limits;
 pub use messages::PROTOCOL;
+pub use schema::schema;
 pub use serve::serve;
+pub use smoke::{Check, Whose, smoke};

@@ -12,7 +12,12 @@ use crate::report::ExitStatus;
 
 /// Print the JSON Schema of scenario files
 #[derive(Debug, Args)]
-pub struct Schema {}
+pub struct Schema {
+    /// That of the lines of the agent protocol instead
+    #[cfg(target_os = "linux")]
+    #[arg(long)]
+    agent: bool,
+}
 
 impl Schema {
     /// Runs the command.
@@ -20,6 +25,11 @@ impl Schema {
     /// # Errors
     /// If standard output cannot be written.
     pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
+        #[cfg(target_os = "linux")]
+        if self.agent {
+            writeln!(context.out, "{:#}", hostmem_backends::agent::schema())?;
+            return Ok(ExitStatus::Success);
+        }
         writeln!(context.out, "{:#}", scenario::schema())?;
         Ok(ExitStatus::Success)
     }

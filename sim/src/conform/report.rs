@@ -212,8 +212,6 @@ pub fn markdown(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
         names.join(" | ")
     })?;
     writeln!(out, "|---|{}", "---|".repeat(matrix.implementations.len()))?;
-    let about: Vec<String> = matrix.implementations.iter().map(|it| escaped(&it.about)).collect();
-    writeln!(out, "| about | {} |", about.join(" | "))?;
     for word in VerdictWord::ALL {
         let counts = (0..matrix.implementations.len()).map(|at| matrix.count(at, word).to_string());
         writeln!(out, "| {word} | {} |", counts.collect::<Vec<_>>().join(" | "))?;

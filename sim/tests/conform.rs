@@ -1,0 +1,98 @@
+//! `hostmem conform` and `hostmem diff`: cells, formats, known differences that cannot rot.
+
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::Value;
+
+const CANARY: &str = "it=canary:commit-beyond-end";
+
+/// What `hostmem` prints, and its exit status.
+fn hostmem(arguments: &[&str]) -> (String, i32) {
+    let output = Command::new(env!("CARGO_BIN_EXE_hostmem")).args(arguments).output();
+    let output = output.expect("hostmem starts");
+    let errors = String::from_utf8_lossy(&output.stderr).into_owned();
+    let text = String::from_utf8(output.stdout).expect("UTF-8");
+    (text + &errors, output.status.code().unwrap_or(-1))
+}
+
+fn conform(backend: &str, more: &[&str]) -> (String, i32) {
+    let arguments = ["conform", "--backend", backend, "--only", "VA-21"];
+    hostmem(&[&arguments[..], more].concat())
+}
+
+fn report(backend: &str) -> (Value, i32) {
+    let (text, code) = conform(backend, &["--backend", "model", "--format", "json"]);
+    (serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}")), code)
+}
+
+fn cell<'a>(report: &'a Value, rule: &str, name: &str) -> &'a Value {
+    let rules = report["rules"].as_array().expect("rules");
+    let row = rules.iter().find(|row| row["rule"] == rule).expect("the rule");
+    &row["cells"][name]
+}
+
+#[test]
+fn a_cell_that_differs_has_its_smallest_scenario_and_one_sentence() {
+    let (report, code) = report(CANARY);
+    assert_eq!(code, 2);
+    assert_eq!(cell(&report, "VA-21", "model")["verdict"], "agrees");
+    let cell = cell(&report, "VA-21", "it");
+    assert_eq!((&cell["verdict"], &cell["level"]), (&"diverges".into(), &"must".into()));
+    let minimal = &cell["minimal"];
+    let steps = minimal["steps"].as_array().expect("steps");
+    assert_eq!((steps.len(), &minimal["step"]), (2, &Value::from(2)), "{minimal}");
+    let sentence = minimal["sentence"].as_str().expect("a sentence");
+    assert!(sentence.contains("expected refused: ERROR_INVALID_ADDRESS"), "{sentence}");
+    assert_eq!(report, self::report(CANARY).0, "two runs give the same report");
+}
+
+#[test]
+fn every_format_tells_of_it() {
+    for (format, tells) in [
+        ("human", "VA-21 on it: diverges (must)"),
+        ("json", "\"verdict\": \"diverges\""),
+        ("junit", "<failure message=\"diverges (must)\""),
+        ("markdown", "| **diverges** (must) |"),
+        ("html", "<td class=\"diverges\""),
+    ] {
+        let (text, code) = conform(CANARY, &["--format", format]);
+        assert_eq!(code, 2, "{format}");
+        assert!(text.contains(tells), "{format}: {text}");
+    }
+}
+
+#[test]
+fn a_known_difference_is_tolerated_until_it_no_longer_differs() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let known = folder.path().join("known").display().to_string();
+    let (text, code) = conform(CANARY, &["--known", &known, "--update-known"]);
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("VA-21 on it: tolerated"), "{text}");
+    let file = Path::new(&known).join("it.json");
+    assert!(std::fs::read_to_string(&file).expect("written").contains("not yet explained"));
+    let (text, code) = conform("it=model", &["--known", &known]);
+    assert_eq!(code, 4, "{text}");
+    assert!(text.contains("differs no more"), "{text}");
+    let (text, code) = conform("it=model", &["--known", &known, "--update-known"]);
+    assert!(code == 0 && !file.exists(), "{text}");
+    std::fs::write(&file, "{").expect("a file");
+    let (text, code) = conform(CANARY, &["--known", &known]);
+    assert!(code == 1 && text.contains("it.json:1:1"), "{text}");
+}
+
+#[test]
+fn a_difference_between_two_reports_is_told() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (good, bad) = (path("good.json"), path("bad.json"));
+    assert_eq!(conform("it=model", &["--format", "json", "--output", &good]).1, 0);
+    assert_eq!(conform(CANARY, &["--format", "json", "--output", &bad]).1, 2);
+    let (text, code) = hostmem(&["diff", &good, &bad]);
+    assert!(text.contains("VA-21   it: agrees -> diverges") && code == 2, "{text}");
+    let (text, code) = hostmem(&["diff", &bad, &good]);
+    assert!(text.contains("it: diverges -> agrees") && code == 0, "{text}");
+    std::fs::write(&bad, "[]").expect("a file");
+    let (text, code) = hostmem(&["diff", &good, &bad]);
+    assert!(code == 1 && text.contains("bad.json:1:"), "{text}");
+}
