@@ -143,13 +143,6 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Each call is made only when it is its turn.
-    #[must_use]
-    pub const fn call_by_call(mut self) -> Self {
-        self.ahead = false;
-        self
-    }
-
     /// Has every answer told to `observer`.
     #[must_use]
     pub fn observed_by(mut self, observer: Observer<'a>) -> Self {

@@ -39,6 +39,13 @@ use crate::run::needs::needs;
 const MOST: usize = 4096;
 
 impl Case<'_> {
+    /// Each call is made only when it is its turn.
+    #[must_use]
+    pub(super) const fn call_by_call(mut self) -> Self {
+        self.ahead = false;
+        self
+    }
+
     /// Tells the callee which calls come next, if it wants to know; `to_the_end` if nothing
     /// follows the steps but the last checkpoint.
     pub(super) fn foresee(&mut self, steps: &[Step], to_the_end: bool) {
