@@ -27,7 +27,7 @@
 //!     Address, AllocationType, CriticalLevel, FreeType, HostMemoryManager, OutPointer,
 //!     Protection, Refusal, Win32Error,
 //! };
-//! use hostmem_proptest::{Conformance, Description, HostBackend, ManagerOnly, site};
+//! use hostmem_proptest::{Conformance, Description, HostBackend, Machine, ManagerOnly, site};
 //!
 //! /// A manager that refuses everything.
 //! struct Refuser;
@@ -50,7 +50,7 @@
 //!     }
 //! }
 //!
-//! let make = |_: &hostmem_proptest::Machine| ManagerOnly::new(Refuser, Description::new("refuser"));
+//! let make = |_: &Machine| ManagerOnly::new(Refuser, Description::new("refuser"));
 //! let folder = std::env::temp_dir().join("hostmem-doctest");
 //! let tests = Conformance::new(HostBackend::new("refuser", make), site(&folder));
 //! let failed = tests.scenarios("free").unwrap_err();
@@ -92,7 +92,8 @@
 //! use proptest::prelude::*;
 //!
 //! let reservations = intents_of("reserve=3,commit=5,release=2,query=1").unwrap();
-//! proptest!(ProptestConfig::with_cases(32), |(intents in prop::collection::vec(reservations, 1..40))| {
+//! let lists = prop::collection::vec(reservations, 1..40);
+//! proptest!(ProptestConfig::with_cases(32), |(intents in lists)| {
 //!     let mut judged = Judged::open(&ModelBackend).expect("the model opens");
 //!     for intent in &intents {
 //!         prop_assert!(judged.carry_out(intent).is_continue());

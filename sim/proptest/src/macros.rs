@@ -63,8 +63,8 @@ macro_rules! conformance {
                     folder: ::std::path::PathBuf::from(env!("CARGO_MANIFEST_DIR")),
                     module: module_path!(),
                 };
-                let tests =
-                    $crate::Conformance::new($crate::HostBackend::new(stringify!($name), make), site);
+                let backend = $crate::HostBackend::new(stringify!($name), make);
+                let tests = $crate::Conformance::new(backend, site);
                 $(let tests = tests.failing_from($crate::Level::$level);)?
                 tests
             }
