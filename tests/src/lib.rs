@@ -2,6 +2,8 @@
 //!
 //! Deliberately not here: anything that a test is about.
 
+pub mod shape;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

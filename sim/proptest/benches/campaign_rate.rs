@@ -57,8 +57,18 @@ fn generated(round: u64, cases: u64) -> usize {
     (0..cases).map(run).sum()
 }
 
-/// The state machine: the reference generates, then both are carried out and judged.
+/// The state machine, judged as a campaign is: every answer, everything now and then.
 fn state_machine(round: u64, cases: u64) -> usize {
+    by_proptest(round, cases, false)
+}
+
+/// The state machine as its tests are written: the invariants hold after every transition.
+fn with_invariants(round: u64, cases: u64) -> usize {
+    // A look after every step takes long: a few cases tell the rate.
+    by_proptest(round, cases.div_ceil(10), true)
+}
+
+fn by_proptest(round: u64, cases: u64, invariants: bool) -> usize {
     let config = Config {
         cases: u32::try_from(cases).expect("few cases"),
         failure_persistence: None,
@@ -73,6 +83,9 @@ fn state_machine(round: u64, cases: u64) -> usize {
         for intent in &intents {
             reference = Reference::apply(reference, intent);
             flow = judged.carry_out(intent);
+            if invariants && flow.is_continue() {
+                flow = judged.look();
+            }
             if flow.is_break() {
                 break;
             }
@@ -109,9 +122,11 @@ fn median(rates: &mut [f64]) -> f64 {
 
 fn main() {
     type Contestant = (&'static str, fn(u64) -> usize);
-    let contestants: [Contestant; 6] = [
-        ("proptest-state-machine, one job", |round| state_machine(round, CASES)),
-        ("proptest-state-machine, two jobs", |round| twice(state_machine, round)),
+    let contestants: [Contestant; 8] = [
+        ("state machine, one job", |round| state_machine(round, CASES)),
+        ("state machine, two jobs", |round| twice(state_machine, round)),
+        ("… and its invariants, one job", |round| with_invariants(round, CASES)),
+        ("… and its invariants, two jobs", |round| twice(with_invariants, round)),
         ("campaign `wide`, one job", |round| campaign(round, CASES)),
         ("campaign `wide`, two jobs", |round| twice(campaign, round)),
         ("the same intents, one job", |round| generated(round, CASES)),
@@ -125,8 +140,10 @@ fn main() {
     }
     let medians: Vec<f64> = rates.iter_mut().map(|rates| median(rates)).collect();
     println!("median of {ROUNDS} interleaved rounds of {CASES} cases with {OPS} operations each");
-    println!("{:<34} {:>12} {:>8}", "", "steps/s", "ratio");
+    println!("the last columns: by the state machine's rate, and by its rate with invariants");
+    println!("{:<32} {:>10} {:>8} {:>8}", "", "steps/s", "ratio", "ratio");
     for (at, (name, _)) in contestants.iter().enumerate() {
-        println!("{name:<34} {:>12.0} {:>8.2}", medians[at], medians[at] / medians[at % 2]);
+        let ratio = |base: usize| medians[at] / medians[base + at % 2];
+        println!("{name:<32} {:>10.0} {:>8.2} {:>8.2}", medians[at], ratio(0), ratio(2));
     }
 }

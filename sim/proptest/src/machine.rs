@@ -68,6 +68,15 @@ impl Judged {
         self.growing.carry_out(script)
     }
 
+    /// Looks at all that the case owns, which otherwise happens after 64 steps, after twice as
+    /// many again, and at the end.
+    ///
+    /// # Errors
+    /// How the case ended, if it did.
+    pub fn look(&mut self) -> ControlFlow<Ending> {
+        self.growing.look()
+    }
+
     /// The end: a last look at all that the case owns.
     #[must_use]
     pub fn end(self, flow: ControlFlow<Ending>) -> Generated {

@@ -4,6 +4,8 @@
 //! Deliberately not here: the manager under test. It makes choices of its own, so its judge
 //! follows it ([`crate::machine`]); the reference only says which transitions there are.
 
+use std::sync::LazyLock;
+
 use hostmem::intent::Intent;
 use hostmem::view::{Binding, View};
 use hostmem_interface::scenario::{Action, Name, Place, Step, SymbolicCall};
@@ -16,7 +18,7 @@ use hostmem_model::actor::Actor;
 use proptest::strategy::{BoxedStrategy, Just, Strategy as _};
 use proptest_state_machine::ReferenceStateMachine;
 
-use crate::strategy::intents;
+use crate::strategy::{Intents, intents};
 
 /// A state of the model, and the names that were bound on the way to it.
 #[derive(Clone, Debug)]
@@ -162,7 +164,8 @@ impl ReferenceStateMachine for Reference {
 
     /// The same everywhere: an intent means something in every state.
     fn transitions(_: &Self) -> BoxedStrategy<Intent> {
-        intents().boxed()
+        static INTENTS: LazyLock<Intents> = LazyLock::new(intents);
+        INTENTS.clone().boxed()
     }
 
     fn apply(mut state: Self, intent: &Intent) -> Self {

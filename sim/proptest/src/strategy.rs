@@ -9,6 +9,8 @@
 //! Deliberately not here: sequences; a `Vec` of intents is one already, and
 //! [`crate::Reference`] draws them for a state machine.
 
+use std::sync::Arc;
+
 use hostmem::intent::Intent;
 use hostmem::random::Draw;
 use hostmem::swarm::Swarm;
@@ -23,7 +25,7 @@ use crate::Reference;
 /// Draws intents; made by [`intents`], [`hostile_intents`] and [`intents_of`].
 #[derive(Clone, Debug)]
 pub struct Intents {
-    random: Random,
+    random: Arc<Random>,
 }
 
 /// Every kind of operation at its usual weight; one in twenty has a malformed argument.
@@ -44,13 +46,13 @@ pub struct Intents {
 #[must_use]
 pub fn intents() -> Intents {
     let usual = Swarm::parse(WIDE, "mistakes=50").expect("every such profile draws mistakes");
-    Intents { random: Random::new(&usual) }
+    Intents::from(Random::new(&usual))
 }
 
 /// What no runtime passes: at least one in four has a malformed argument, or several.
 #[must_use]
 pub fn hostile_intents() -> Intents {
-    Intents { random: Random::new(&Swarm::usual(HOSTILE)) }
+    Intents::from(Random::new(&Swarm::usual(HOSTILE)))
 }
 
 /// The kinds and weights of a text such as `commit=4,release=1,mistakes=20`: the kinds of
@@ -76,7 +78,13 @@ pub fn intents_of(weights: &str) -> Result<Intents, String> {
         .map(|(name, _)| format!("{name}=0"))
         .collect();
     let all = format!("{weights},{}", nothing.join(","));
-    Ok(Intents { random: Random::new(&Swarm::parse(WIDE, &all)?) })
+    Ok(Intents::from(Random::new(&Swarm::parse(WIDE, &all)?)))
+}
+
+impl From<Random> for Intents {
+    fn from(random: Random) -> Self {
+        Self { random: Arc::new(random) }
+    }
 }
 
 impl Intents {
@@ -95,14 +103,18 @@ impl Strategy for Intents {
         runner.rng().fill_bytes(&mut seed);
         let mut draw = Draw::recording(seed);
         let intent = self.draw(&mut draw);
-        Ok(IntentTree { random: self.random.clone(), words: Words::new(draw.into_words()), intent })
+        Ok(IntentTree {
+            random: Arc::clone(&self.random),
+            words: Words::new(draw.into_words()),
+            intent,
+        })
     }
 }
 
 /// An intent that can be made simpler.
 #[derive(Clone, Debug)]
 pub struct IntentTree {
-    random: Random,
+    random: Arc<Random>,
     words: Words,
     intent: Intent,
 }

@@ -294,7 +294,8 @@ impl<'a> Case<'a> {
         }
     }
 
-    /// Judges an outcome and follows it.
+    /// Judges an outcome and follows it. That of a step is recorded; what the harness asks on
+    /// its own account is not.
     pub(super) fn judged(
         &mut self,
         step: Option<&Step>,
@@ -319,7 +320,9 @@ impl<'a> Case<'a> {
                 if reading && !self.readings.contains(&rule) {
                     self.readings.push(rule);
                 }
-                self.record.step(Some(rule), Some(verdict), &outcome);
+                if step.is_some() {
+                    self.record.step(Some(rule), Some(verdict), &outcome);
+                }
                 ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
             }
             Judgement::OutOfMemory(_) if self.is_expected(step, &outcome) => {

@@ -260,6 +260,14 @@ impl<'a> Growing<'a> {
         true
     }
 
+    /// Looks at all that the case owns, at once: a checkpoint out of its turn.
+    ///
+    /// # Errors
+    /// How the case ended, if it did.
+    pub fn look(&mut self) -> ControlFlow<Ending> {
+        self.case.end()
+    }
+
     /// The end: a last checkpoint, unless the case has ended already.
     #[must_use]
     pub fn end(mut self, flow: ControlFlow<Ending>) -> Generated {
