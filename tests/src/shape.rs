@@ -19,9 +19,6 @@ pub enum Role {
     /// The collector's segments: read-write, 64 MiB and more. With the questions for the
     /// memory load, which the collector asks.
     Segments,
-    /// Segments of large objects: as [`Self::Segments`], but for the first reservation, in
-    /// which small objects live too.
-    LargeObjects,
     /// The collector's tables: smaller, and watched.
     Tables,
     /// Loader and code heaps: without access, at addresses asked for. With the queries of
@@ -69,16 +66,18 @@ fn kind(call: &Call<Place, Name>) -> Option<&'static str> {
 }
 
 /// The role of a reservation.
-fn role(call: &Call<Place, Name>, first: bool) -> Role {
+fn role(call: &Call<Place, Name>) -> Role {
     let Call::VirtualAlloc { address, size, kind, protect, .. } = call else {
         return Role::Everything;
     };
     let anywhere = *address == Place::Absolute(Address::NULL);
     match *protect {
         Protection::NOACCESS if !anywhere => Role::Loader,
-        Protection::READWRITE if *size >= 64 << 20 && first => Role::Segments,
-        Protection::READWRITE if *size >= 64 << 20 => Role::LargeObjects,
-        Protection::READWRITE if kind.contains(AllocationType::WRITE_WATCH) => Role::Tables,
+        Protection::READWRITE if *size >= 64 << 20 => Role::Segments,
+        // 64 KiB are a start-up's question whether there is write watch at all.
+        Protection::READWRITE if kind.contains(AllocationType::WRITE_WATCH) && *size > 64 << 10 => {
+            Role::Tables
+        }
         _ => Role::Everything,
     }
 }
@@ -88,7 +87,6 @@ struct Look<'a> {
     shape: &'a mut Shape,
     wanted: Role,
     names: BTreeMap<u32, Made>,
-    segments: usize,
     calls: usize,
     run: u64,
     last: Option<u32>,
@@ -98,8 +96,7 @@ impl Shape {
     /// Looks at the calls of a scenario that belong to a role, too.
     pub fn add(&mut self, scenario: &Scenario, wanted: Role) {
         let names = BTreeMap::new();
-        let mut look =
-            Look { shape: self, wanted, names, segments: 0, calls: 0, run: 0, last: None };
+        let mut look = Look { shape: self, wanted, names, calls: 0, run: 0, last: None };
         for step in &scenario.steps {
             look.step(step);
         }
@@ -128,9 +125,8 @@ impl Look<'_> {
             return;
         };
         let Some(kind) = kind(call) else { return };
-        if let (true, Some(Name(name))) = (kind == "reserve" || step.bind.is_some(), step.bind) {
-            let role = role(call, self.segments == 0);
-            self.segments += usize::from(matches!(role, Role::Segments | Role::LargeObjects));
+        if let Some(Name(name)) = step.bind {
+            let role = role(call);
             self.names.insert(name, Made { role, born: self.calls, end: 0 });
             self.count(name, kind, 0, call);
         } else if let Some(Place::Relative { name, offset }) = place(call) {
@@ -142,11 +138,7 @@ impl Look<'_> {
     }
 
     fn is_wanted(&self, role: Role) -> bool {
-        match self.wanted {
-            Role::Everything => true,
-            Role::Segments => matches!(role, Role::Segments | Role::LargeObjects),
-            wanted => wanted == role,
-        }
+        self.wanted == Role::Everything || self.wanted == role
     }
 
     fn count(&mut self, name: u32, kind: &'static str, offset: u64, call: &Call<Place, Name>) {
@@ -207,22 +199,23 @@ pub fn mix_distance(a: &Shape, b: &Shape) -> f64 {
 }
 
 /// How far two samples are apart: the largest difference of their distribution functions
-/// (Kolmogorov and Smirnov). 1 where only one of them is empty.
+/// (Kolmogorov and Smirnov) over powers of two, so that what differs by less than a factor of
+/// two mostly counts as equal. 1 where only one of them is empty.
 #[must_use]
 pub fn distance(a: &[u64], b: &[u64]) -> f64 {
     if a.is_empty() || b.is_empty() {
         return if a.is_empty() && b.is_empty() { 0.0 } else { 1.0 };
     }
     let sorted = |sample: &[u64]| {
-        let mut sample = sample.to_vec();
-        sample.sort_unstable();
-        sample
+        let mut octaves: Vec<u32> = sample.iter().map(|it| it.max(&1).ilog2()).collect();
+        octaves.sort_unstable();
+        octaves
     };
     let (a, b) = (sorted(a), sorted(b));
-    let share = |sample: &[u64], at: u64| {
+    let share = |sample: &[u32], at: u32| {
         sample.partition_point(|it| *it <= at) as f64 / sample.len() as f64
     };
-    let apart = |at: &u64| (share(&a, *at) - share(&b, *at)).abs();
+    let apart = |at: &u32| (share(&a, *at) - share(&b, *at)).abs();
     a.iter().chain(&b).map(apart).fold(0.0, f64::max)
 }
 

@@ -14,6 +14,8 @@ use std::time::Instant;
 
 use hostmem::engine::{Engine as _, RandomCase, Settings};
 use hostmem::random::Draw;
+use hostmem::run::case::Answered;
+use hostmem::run::generated::Length;
 use hostmem::run::{Coverage, Ending, run_generated};
 use hostmem::runner::Runner;
 use hostmem::seed::Seed;
@@ -21,6 +23,7 @@ use hostmem::swarm::Swarm;
 use hostmem::view::View;
 use hostmem::workload::random::{Random, WIDE};
 use hostmem_interface::Machine;
+use hostmem_interface::scenario::Step;
 use hostmem_model::ModelBackend;
 use hostmem_proptest::{Judged, Reference};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
@@ -36,8 +39,14 @@ const OPS: usize = 200;
 /// Cases of the profile `wide`, as the command runs them: steered, digested, counted.
 fn campaign(round: u64, cases: u64) -> usize {
     let seed = Seed::Number(round);
-    let case =
-        |index| RandomCase { index, seed: seed.case(index), ops: OPS, profile: "wide".into() };
+    let case = |index| RandomCase {
+        index,
+        seed: seed.case(index),
+        ops: OPS,
+        profile: "wide".into(),
+        threads: 1,
+        swarm: String::new(),
+    };
     let run = |index| {
         let ran = Runner.random(&case(index), &ModelBackend, Settings::default());
         ran.expect("a known profile").result.steps
@@ -47,12 +56,17 @@ fn campaign(round: u64, cases: u64) -> usize {
 
 /// The same intents as the state machine's, without what the profile adds.
 fn generated(round: u64, cases: u64) -> usize {
-    let random = Random::new(&Swarm::parse(WIDE, "mistakes=50").expect("a knob"));
+    let mut usual = Swarm::usual(WIDE);
+    usual.pin("mistakes=50").expect("a knob");
+    let random = Random::new(&usual);
+    let length = Length { steps: OPS, threads: 1 };
     let machine = Machine::WINDOWS_X64;
     let run = |index| {
         let mut draw = Draw::from_seed(Seed::Number(round).case(index).0);
         let mut next = |view: &View<'_>, _: &Coverage| random.intent(&mut draw).realise(view);
-        run_generated("a case", &machine, &ModelBackend, OPS, &mut next).outcome.steps
+        let mut quiet = |_: &Step, _: &Answered| ();
+        let ran = run_generated("a case", &machine, &ModelBackend, length, &mut next, &mut quiet);
+        ran.outcome.steps
     };
     (0..cases).map(run).sum()
 }

@@ -146,8 +146,14 @@ impl Conformance {
         let wanted = self.wanted()?;
         let mut tally = Tally::default();
         for index in 0..wanted.cases {
-            let (seed, profile) = (wanted.seed.case(index), profile.to_owned());
-            let case = RandomCase { index, seed, ops: wanted.ops, profile };
+            let case = RandomCase {
+                index,
+                seed: wanted.seed.case(index),
+                ops: wanted.ops,
+                profile: profile.to_owned(),
+                threads: 1,
+                swarm: String::new(),
+            };
             let ran = Runner.random(&case, &*self.backend, Settings::default());
             let ran = ran.map_err(|error| Failed::Input(error.to_string()))?;
             if !wanted.fails(&ran.result) {

@@ -12,6 +12,7 @@
 use std::sync::Arc;
 
 use hostmem::intent::Intent;
+use hostmem::intent::kinds::KINDS;
 use hostmem::random::Draw;
 use hostmem::swarm::Swarm;
 use hostmem::workload::random::{HOSTILE, Random, WIDE};
@@ -45,7 +46,8 @@ pub struct Intents {
 /// ```
 #[must_use]
 pub fn intents() -> Intents {
-    let usual = Swarm::parse(WIDE, "mistakes=50").expect("every such profile draws mistakes");
+    let mut usual = Swarm::usual(WIDE);
+    usual.pin("mistakes=50").expect("every such profile draws mistakes");
     Intents::from(Random::new(&usual))
 }
 
@@ -68,17 +70,12 @@ pub fn hostile_intents() -> Intents {
 /// # drop(few);
 /// ```
 pub fn intents_of(weights: &str) -> Result<Intents, String> {
-    let named = Swarm::parse(WIDE, weights)?;
-    let is_named = |name: &str| {
-        weights.split(',').any(|part| part.split('=').next().is_some_and(|it| it.trim() == name))
-    };
-    let nothing: Vec<String> = named
-        .iter()
-        .filter(|(name, _)| !is_named(name))
-        .map(|(name, _)| format!("{name}=0"))
-        .collect();
-    let all = format!("{weights},{}", nothing.join(","));
-    Ok(Intents::from(Random::new(&Swarm::parse(WIDE, &all)?)))
+    let mut swarm = Swarm::usual(WIDE);
+    for kind in KINDS {
+        swarm.pin(&format!("{}=0", kind.name))?;
+    }
+    swarm.pin(weights)?;
+    Ok(Intents::from(Random::new(&swarm)))
 }
 
 impl From<Random> for Intents {

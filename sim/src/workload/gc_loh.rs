@@ -67,7 +67,7 @@ impl Workload for LargeObjects {
             _ => self.allocate(&mut script, draw),
         }
         if script.is_empty() {
-            self.collapse(&mut script, draw);
+            self.sweep(&mut script, draw);
         }
         script.steps()
     }
@@ -77,7 +77,10 @@ impl LargeObjects {
     /// An object in the first segment with room for it, or in a new one.
     fn allocate(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
         script.level = allocation_level(draw);
-        script.call(Call::GetMemoryLoad);
+        // About every second allocation asks, in recordings: those that may collect.
+        if draw.chance(1, 2) {
+            script.call(Call::GetMemoryLoad);
+        }
         let object = draw.log_uniform(LARGE, self.largest.max(LARGE));
         for segment in &mut self.segments {
             if segment.used + object <= segment.size {

@@ -22,12 +22,13 @@ use crate::view::View;
 /// What a workstation case draws.
 pub const WORKSTATION: &[Knob] = &[
     Knob::weight("allocate", 24),
-    Knob::weight("collect", 6),
+    Knob::weight("collect", 2),
     Knob::weight("segment", 1),
     Knob::weight("background", 2),
     Knob::quantity("heaps", 1, 1),
     Knob::quantity("survival", 1, 90),
     Knob::quantity("burst", 1, 16),
+    Knob::quantity("budget", 8, 256),
     Knob::quantity("watched", 0, 1),
     Knob::quantity("retain", 0, 1),
     Knob::quantity("server", 0, 0),
@@ -36,12 +37,13 @@ pub const WORKSTATION: &[Knob] = &[
 /// What a server case draws.
 pub const SERVER: &[Knob] = &[
     Knob::weight("allocate", 24),
-    Knob::weight("collect", 4),
+    Knob::weight("collect", 1),
     Knob::weight("segment", 1),
     Knob::weight("background", 1),
     Knob::quantity("heaps", 1, 64),
     Knob::quantity("survival", 1, 90),
     Knob::quantity("burst", 1, 16),
+    Knob::quantity("budget", 8, 256),
     Knob::quantity("watched", 0, 1),
     Knob::quantity("retain", 0, 1),
     Knob::quantity("server", 1, 1),
@@ -83,6 +85,10 @@ struct Segments {
     survival: u64,
     /// The most that is allocated at once, in units of 64 KiB.
     burst: u64,
+    /// How many bytes are allocated before a collection is due: the budget of generation 0.
+    budget: u64,
+    /// How many were since the last.
+    allocated: u64,
     kind: AllocationType,
     retain: bool,
     server: bool,
@@ -104,6 +110,8 @@ pub(super) fn build(swarm: &Swarm, _draw: &mut Draw) -> Box<dyn Workload> {
         sizes: sizes(server, heaps),
         survival: number("survival"),
         burst: number("burst").max(1),
+        budget: number("budget").max(1) * 0x1_0000,
+        allocated: 0,
         kind,
         retain: number("retain") > 0,
         server,
@@ -128,8 +136,9 @@ impl Workload for Segments {
             2 => self.change_segments(&mut script, draw),
             _ => self.background(&mut script, draw),
         }
-        if script.is_empty() {
-            self.collect(&mut script, draw);
+        // What fits into committed memory asks the manager for nothing.
+        while script.is_empty() {
+            self.allocate(&mut script, draw);
         }
         script.steps()
     }
@@ -173,12 +182,19 @@ impl Segments {
         }
     }
 
-    /// Mutators fill their allocation contexts; a server's in parallel, one heap each.
+    /// Mutators fill their allocation contexts; a server's in parallel, one heap each. A
+    /// generation that has used up its budget is collected first.
     fn allocate(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
+        if self.allocated >= self.budget * self.heaps {
+            self.collect(script, draw);
+            return;
+        }
         script.level = allocation_level(draw);
         let at = draw.index(self.segments.len());
         let need = draw.between(1, self.burst) * 0x1_0000 - draw.below(0x8000);
-        if !self.segments[at].grow(script, draw, need) {
+        if self.segments[at].grow(script, draw, need) {
+            self.allocated += need;
+        } else {
             self.collect(script, draw);
         }
     }
@@ -186,6 +202,7 @@ impl Segments {
     /// A collection: the load is asked for, what died is given back.
     fn collect(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
         script.level = collection_level(draw);
+        self.allocated = 0;
         script.call(Call::GetMemoryLoad);
         let low = draw.chance(1, 8);
         for (number, segment) in self.segments.iter_mut().enumerate() {

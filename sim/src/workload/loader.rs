@@ -143,7 +143,7 @@ impl Loader {
 
     /// `GetMoreCommittedPages`: the next pages of a piece, or a new block.
     fn grow(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
-        let at = draw.index(self.domains.len());
+        let at = self.mostly_the_newest(draw);
         let domain = &mut self.domains[at];
         script.level = domain.critical;
         if draw.chance(1, 16) {
@@ -198,11 +198,18 @@ impl Loader {
         script.query(piece.held.at(piece.start + draw.below(piece.end - piece.start)));
     }
 
+    /// In recordings what loads and what goes is nearly always what came last: the rest is
+    /// there for the whole run.
+    fn mostly_the_newest(&self, draw: &mut Draw) -> usize {
+        let newest = self.domains.len() - 1;
+        if draw.chance(3, 4) { newest } else { draw.index(self.domains.len()) }
+    }
+
     /// `EEJitManager::Unload`: every code heap; `LoaderAllocator::Terminate`: the blocks of
     /// each heap, oldest first, and the first 64 KiB last. Then the freed addresses are found
     /// again.
     fn unload(&mut self, script: &mut Script<'_>, draw: &mut Draw) {
-        let domain = self.domains.remove(draw.index(self.domains.len()));
+        let domain = self.domains.remove(self.mostly_the_newest(draw));
         for block in domain.code.iter().chain(&domain.more) {
             if block.find(script.view()).is_some() {
                 script.release(block.at(0));
