@@ -32,7 +32,7 @@ const CASES: u64 = 48;
 /// How many steps each has, about.
 const OPS: usize = 300;
 /// The most intents of a case of the state machine.
-const INTENTS: usize = 60;
+const INTENTS: usize = 240;
 
 /// Where a test stands, so that a failure can be done again.
 #[derive(Clone, Debug)]
