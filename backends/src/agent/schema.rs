@@ -110,7 +110,9 @@ fn reply() -> Value {
             "notified": { "$ref": "#/$defs/numbers" },
         },
         "oneOf": [
-            { "required": ["outcome"] }, { "required": ["unsupported"] }, { "required": ["broken"] },
+            { "required": ["outcome"] },
+            { "required": ["unsupported"] },
+            { "required": ["broken"] },
         ],
     })
 }

@@ -279,7 +279,8 @@ pub fn html(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
         let (word, name) = (cell.verdict.name(), Text(&implementation.name));
         writeln!(
             out,
-            "<details><summary><code>{}</code> on {name}: <b class=\"{word}\">{word}</b>{}</summary>",
+            "<details><summary><code>{}</code> on {name}: \
+             <b class=\"{word}\">{word}</b>{}</summary>",
             row.rule.id,
             Text(&note(cell))
         )?;
