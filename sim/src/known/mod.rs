@@ -6,7 +6,7 @@
 //! run, as does any divergence that no entry names. A list belongs to one implementation in
 //! one version, by what the subject says of itself; the comparison knows nothing of lists.
 //!
-//! Map: this file has the lists and what they excuse; [`file`] reads and writes them,
+//! Map: this file has the lists and what they excuse; [`mod@file`] reads and writes them,
 //! [`update`] makes one from what a run found.
 //!
 //! Deliberately not here: patterns that excuse more than was seen. Two divergences are the

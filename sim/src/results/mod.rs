@@ -7,7 +7,7 @@
 //! lines and at most one torn one, which has no end of line and is dropped. Equal campaigns
 //! have equal files, byte for byte, with any number of jobs and however often one was resumed.
 //!
-//! Map, in reading order: this file has the two kinds of lines; [`file`] reads, begins and
+//! Map, in reading order: this file has the two kinds of lines; [`mod@file`] reads, begins and
 //! resumes a file; [`merge`] puts files together; [`words`] is how a result is spelt.
 //!
 //! Deliberately not here: failing scenarios, which are files of their own; entries of a list of
