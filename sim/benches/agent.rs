@@ -63,7 +63,7 @@ fn open(backend: &AgentBackend) -> Box<dyn Subject> {
 fn alone(toy: &PathBuf) -> Duration {
     let time = |lines: usize| {
         let mut text = "{\"id\":1,\"open\":[0,0,0,0,0,0]}\n".to_owned();
-        text.push_str("{\"id\":2,\"run\":[[1,-1,0,268435456,8192,4,0]]}\n");
+        text.push_str("{\"id\":2,\"run\":[[1,-1,0,16777216,8192,4,0]]}\n");
         let calls: Vec<String> =
             (0..CALLS).map(|at| format!("[3,-1,{},48,1]", 0x1_0000 + at * 0x1000)).collect();
         let calls = calls.join(",");
@@ -85,7 +85,7 @@ fn alone(toy: &PathBuf) -> Duration {
 fn reserve<A>(address: A) -> Call<A> {
     Call::VirtualAlloc {
         address,
-        size: 0x1000_0000,
+        size: 0x100_0000,
         kind: AllocationType::RESERVE,
         protect: Protection::READWRITE,
         critical: CriticalLevel::TASK,
