@@ -1,6 +1,7 @@
 //! Calls per second on the model, and on the machine's own system (and on Wine, if the Windows
-//! build is there) bare and cross-checked, side by side in one run: the recordings of a real CLR, replayed in turn so that a drift of the machine
-//! falls on all alike. What is printed are medians and ratios.
+//! build is there) bare and cross-checked, side by side in one run: the recordings of a real
+//! CLR, replayed in turn so that a drift of the machine falls on all alike. What is printed are
+//! medians and ratios.
 //!
 //! Deliberately not here: any assertion. Tests never depend on time.
 #![allow(clippy::print_stdout, reason = "a benchmark's table is its result")]

@@ -176,7 +176,8 @@ fn somebody_elses_emulator_is_judged_rule_by_rule() {
     let Some(memory) = dumpulator() else { return };
     let backend = agent(&dumpulator_command(&memory));
     let mut rules = std::collections::BTreeSet::new();
-    for (name, scenario) in scenarios() {
+    // It looks at every page of a reservation, which takes too long for the recordings.
+    for (name, scenario) in scenarios().into_iter().filter(|(name, _)| !name.contains("/clr/")) {
         match run_scenario(&scenario, "", &backend, &mut |_, _| {}).ending {
             Ending::Diverges(finding) => drop(rules.insert(finding.rule.to_string())),
             Ending::Broken(how) => panic!("{name}: {how}"),
