@@ -12,6 +12,10 @@ use crate::heaps::Heaps;
 use crate::pressure::Pressure;
 use crate::space::Space;
 
+/// Little memory, in bytes: a request below is not refused lightly (RS-01), and a commit limit
+/// below promises nothing beside a heap, which may take as much for itself.
+pub(crate) const SMALL: u64 = 64 << 20;
+
 /// The state of one address space and the machine around it.
 #[derive(Clone, Debug)]
 pub struct State {

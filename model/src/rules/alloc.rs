@@ -14,7 +14,7 @@ use crate::rule::{
 use crate::rules::protection::{is_copy_on_write, malformed};
 use crate::rules::{beyond, leaves, reset};
 use crate::space::{Allocation, Terms};
-use crate::state::State;
+use crate::state::{SMALL, State};
 use crate::verdict::{Answer, No, Permitted, Verdict};
 
 const BAD_ARGUMENT: Win32Error = Win32Error::ERROR_INVALID_PARAMETER;
@@ -258,10 +258,12 @@ fn commit_limit() -> Verdict {
 }
 
 /// Whether the memory of heaps counts against a limit of commit, and how much it is, is the
-/// manager's business: with heaps, a commit in the upper half may be refused already.
+/// manager's business: with heaps, a commit in the upper half may be refused already, and
+/// under a limit that is small beside a heap's own reservation any commit.
 fn beside_heaps(state: &State, bytes: u64, success: Verdict) -> Verdict {
     let after = state.space.committed().saturating_add(bytes);
-    let upper = state.machine().commit_limit.is_some_and(|limit| after > limit / 2);
+    let upper =
+        state.machine().commit_limit.is_some_and(|limit| limit < SMALL || after > limit / 2);
     if bytes == 0 || !upper || state.heaps.count() == 0 {
         return success;
     }

@@ -202,7 +202,7 @@ impl Replay {
             Some(place) => self.address(place, None, None),
         };
         let mut at = place(from, Address::NULL).ok_or("an unbound beginning")?;
-        let to = place(to, end).ok_or("an unbound end")?;
+        let to = place(to, end).ok_or("an unbound end")?.min(end);
         let plain = Step::new(step.action.clone());
         let (mut first, mut last_free) = (true, false);
         while at < to {

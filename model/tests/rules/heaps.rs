@@ -97,13 +97,15 @@ fn lack_of_memory_where_it_is_wanted() {
 }
 
 /// The memory of heaps may count against a limit of commit: with one, a commit in the upper
-/// half of the limit may be refused.
+/// half of the limit may be refused, and under a limit below 64 MiB any.
 #[test]
 fn heaps_may_count_against_the_commit_limit() {
-    let limited = Machine { commit_limit: Some(8 * PAGE), ..Machine::WINDOWS_X64 };
-    let mut world = World::on(limited);
-    let commit = |pages: u64| alloc(P, pages * PAGE, C, RW);
-    world.does(&alloc(P, 9 * PAGE, R, RW));
+    const PART: u64 = 8 << 20;
+    const ELSEWHERE: u64 = P + 16 * PART;
+    let limited = |limit| Machine { commit_limit: Some(limit), ..Machine::WINDOWS_X64 };
+    let mut world = World::on(limited(8 * PART));
+    let commit = |parts: u64| alloc(P, parts * PART, C, RW);
+    world.does(&alloc(P, 9 * PART, R, RW));
     world.rows(&[(commit(5), "VA-13 0x100000")]);
     world.does(&create(0));
     let lack = "refused for lack of memory (ERROR_COMMITMENT_LIMIT)";
@@ -112,15 +114,21 @@ fn heaps_may_count_against_the_commit_limit() {
         (commit(4), "VA-13 0x100000"),
         (commit(5), &either("VA-13 0x100000")),
         (commit(9), &by("VA-27", lack)),
-        (alloc(P + GRANULE, 5 * PAGE, RC, RW), &either("VA-17 0x110000")),
-        (alloc(P + GRANULE, 5 * PAGE, R, RW), "VA-17 0x110000"),
+        (alloc(ELSEWHERE, 5 * PART, RC, RW), &either("VA-17 0x8100000")),
+        (alloc(ELSEWHERE, 5 * PART, R, RW), "VA-17 0x8100000"),
         (
-            alloc(0, 5 * PAGE, RC, RW),
-            &either("VA-12 the base of 0x5000 free bytes, aligned to the granularity"),
+            alloc(0, 5 * PART, RC, RW),
+            &either("VA-12 the base of 0x2800000 free bytes, aligned to the granularity"),
         ),
     ]);
     world.does(&commit(5));
     world.rows(&[(commit(5), "VA-22 0x100000"), (commit(8), &either("VA-23 0x100000"))]);
+
+    let mut small = World::on(limited(8 * PART - PAGE));
+    small.does(&alloc(P, PART, R, RW));
+    small.rows(&[(alloc(P, PAGE, C, RW), "VA-13 0x100000")]);
+    small.does(&create(0));
+    small.rows(&[(alloc(P, PAGE, C, RW), &either("VA-13 0x100000"))]);
 }
 
 /// What was written or seen in a block binds, and nothing else does.

@@ -202,6 +202,10 @@ fn lack_of_memory() {
     let mut stated = Bench::new(&[alloc(P, mib(1), R, RW)]);
     stated.subject.machine.commit_limit = Some(mib(2));
     assert_eq!(refuse(&stated, &alloc(0, PAGE, R, RW)), out);
+    let mut tight = Bench::new(&[Call::CreateMalloc { kind: MallocType(0) }]);
+    tight.subject.machine.commit_limit = Some(mib(64) - 1);
+    assert_eq!(refuse(&tight, &block(0, 1)), out, "a heap may take so much for itself");
+    assert_eq!(refuse(&tight, &alloc(0, PAGE, R, RW)), little);
     let machine = Machine { commit_limit: Some(mib(2)), ..Machine::WINDOWS_X64 };
     let exact = Bench { world: World::on(machine), subject: description(machine) };
     assert!(refuse(&exact, &alloc(0, mib(99), R, RW)).starts_with("not VA-12"));

@@ -138,6 +138,7 @@ fn commits(step: &Step) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::workload::profile;
     use hostmem_interface::Machine;
     use hostmem_model::State;
 
@@ -146,7 +147,7 @@ mod tests {
         let state = State::new(Machine::WINDOWS_X64);
         let view = View { state: &state, bound: &[] };
         let mut draw = Draw::from_seed([7; 32]);
-        let swarm = Swarm::usual(KNOBS);
+        let swarm = profile("oom").expect("it is listed").usual("").expect("nothing is pinned");
         let mut ladder = build(&swarm, &mut draw);
         let mut rung = None;
         let mut seen = [(0, 0); LADDER.len()];
