@@ -3,8 +3,9 @@
 //! (`MUTANTS.md`).
 //!
 //! Map: [`driver`] replays scenarios and looks states over; [`scenarios`] the repository's
-//! files; [`twin`] random calls; [`simulator`] the model behind the traits; [`rules`] one table for each call; [`granules`] and
-//! [`runs`] the two data structures below, against plain ones.
+//! files; [`twin`] random calls; [`simulator`] the model behind the traits, [`callbacks`] what
+//! its notifications may do; [`rules`] one table for each call; [`granules`] and [`runs`] the
+//! two data structures below, against plain ones.
 
 mod callbacks;
 mod driver;

@@ -68,7 +68,8 @@ mod tests {
 
     fn scenario(size: &str, protect: &str) -> Scenario {
         let step = format!(
-            r#"{{"call":"VirtualAlloc","address":null,"size":"{size}","type":"MEM_RESERVE","protect":"{protect}","bind":"p"}}"#
+            r#"{{"call":"VirtualAlloc","address":null,"size":"{size}","type":"MEM_RESERVE",
+                "protect":"{protect}","bind":"p"}}"#
         );
         let text = format!(r#"{{"format":"hostmem/1","about":"a","steps":[{step}]}}"#);
         read(text.as_bytes()).expect("a scenario")
