@@ -1,7 +1,7 @@
 //! The tests of a manager, each of them a method: scenarios, recordings, kept failures,
 //! random campaigns, and a state machine of intents.
 //!
-//! The macro [`crate::conformance`] makes a `#[test]` of each.
+//! The macro [`crate::conformance!`] makes a `#[test]` of each.
 //!
 //! Deliberately not here: how a case is run and judged (`hostmem`).
 

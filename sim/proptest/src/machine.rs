@@ -22,7 +22,7 @@
 //! # conforms();
 //! ```
 //!
-//! The macro [`crate::conformance`] does this too, and shrinks further than proptest can.
+//! The macro [`crate::conformance!`] does this too, and shrinks further than proptest can.
 
 use std::collections::BTreeMap;
 use std::marker::PhantomData;

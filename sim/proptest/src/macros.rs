@@ -1,4 +1,4 @@
-//! The macro [`conformance`](crate::conformance): a module of tests for one manager.
+//! The macro [`conformance`](crate::conformance!): a module of tests for one manager.
 
 /// Makes a module of tests that hold your manager against the law of Win32 virtual memory.
 ///
