@@ -28,6 +28,7 @@ pub mod methods;
 mod numbers;
 mod schema;
 mod serve;
+#[cfg(unix)]
 mod smoke;
 
 #[cfg(unix)]
@@ -37,4 +38,5 @@ pub use conversation::Limits;
 pub use messages::PROTOCOL;
 pub use schema::schema;
 pub use serve::serve;
+#[cfg(unix)]
 pub use smoke::{Check, Whose, smoke};

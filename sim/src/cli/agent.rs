@@ -6,12 +6,15 @@
 use std::io::{self, Write as _};
 
 use clap::{ArgGroup, Args, ValueEnum};
-use hostmem_backends::agent::{self, AgentBackend, Check, Limits, Whose};
+use hostmem_backends::agent;
+#[cfg(unix)]
+use hostmem_backends::agent::{AgentBackend, Check, Limits, Whose};
 
 use super::{Context, Error};
 use crate::backend;
 use crate::output::Output;
 use crate::report::ExitStatus;
+#[cfg(unix)]
 use crate::report::human::printable;
 
 /// Connect an implementation in any language: serve ours, begin yours, try yours
@@ -60,8 +63,7 @@ impl Agent {
             context.out.write_all(language.skeleton().as_bytes())?;
         }
         if let Some(command) = &self.validate {
-            let backend = AgentBackend::new(command, Limits::USUAL).map_err(Error::Usage)?;
-            return tell(&agent::smoke(&backend), &mut context.out);
+            return validate(command, &mut context.out);
         }
         if let Some(spec) = &self.backend {
             let backend = backend::parse(spec, context.parts.backends)?;
@@ -72,6 +74,18 @@ impl Agent {
     }
 }
 
+#[cfg(unix)]
+fn validate(command: &str, out: &mut Output<'_>) -> Result<ExitStatus, Error> {
+    let backend = AgentBackend::new(command, Limits::USUAL).map_err(Error::Usage)?;
+    tell(&agent::smoke(&backend), out)
+}
+
+#[cfg(not(unix))]
+fn validate(_: &str, _: &mut Output<'_>) -> Result<ExitStatus, Error> {
+    Err(Error::Usage("--validate: adapters are only asked on Unix".to_owned()))
+}
+
+#[cfg(unix)]
 fn tell(checks: &[Check], out: &mut Output<'_>) -> Result<ExitStatus, Error> {
     for check in checks {
         let word = if check.wrong.is_some() { "no" } else { "ok" };
