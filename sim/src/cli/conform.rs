@@ -14,13 +14,13 @@ use rayon::prelude::*;
 use super::options::processors;
 use super::{Context, Error};
 use crate::backend::{self, Named};
-use crate::conform::known::Known;
 use crate::conform::matrix::{Column, column};
 use crate::conform::{Cell, Matrix, minimal, report, trial};
-use crate::files::{Atomic, NamedScenario, Selection, builtin};
-use crate::known;
+use crate::files::{self, Atomic, NamedScenario, Selection, builtin};
+use crate::known::update::{self, New};
+use crate::known::{Known, KnownList, file};
 use crate::progress::Progress;
-use crate::report::{ExitStatus, Suite, VerdictWord};
+use crate::report::{CaseResult, ExitStatus, Suite, VerdictWord};
 
 /// Hold implementations against the law, rule by rule
 ///
@@ -45,10 +45,11 @@ pub struct Conform {
     /// Let any divergence fail the run, not only from a must rule
     #[arg(long)]
     strict: bool,
-    /// A folder with a file of known differences for each implementation, NAME.json
+    /// A folder with a list of known differences for each implementation, NAME.json
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
-    /// Write those files anew: what differs now, with the reasons that are there
+    /// Write those lists anew: what differs now, each with its smallest scenario, and with the
+    /// reasons that are there
     #[arg(long, requires = "known")]
     update_known: bool,
     /// The format of the report
@@ -84,11 +85,12 @@ impl Conform {
         let selection = Selection::new(&self.only, &self.skip)?;
         let scenarios = selected(&selection)?;
         let backends = backend::parse_all(&self.backends, context.parts.backends)?;
-        let known: Vec<Known> =
-            backends.iter().map(|it| self.known(it)).collect::<Result<_, _>>()?;
+        let lists: Vec<KnownList> =
+            backends.iter().map(|it| self.list(it)).collect::<Result<_, _>>()?;
         let file = self.output.as_deref().map(Atomic::new).transpose()?;
-        let columns = in_parallel(self.jobs, || columns(&scenarios, &backends))?;
-        let mut matrix = Matrix::of(&scenarios, self.held_against_known(columns, &known)?);
+        let mut columns = in_parallel(self.jobs, || columns(&scenarios, &backends))?;
+        self.hold_against_known(&mut columns, &scenarios, &backends, lists)?;
+        let mut matrix = Matrix::of(&scenarios, columns);
         in_parallel(self.jobs, || shrink_all(&mut matrix, &scenarios, &backends));
         let mut text = Vec::new();
         self.write(&matrix, &mut text)?;
@@ -102,33 +104,43 @@ impl Conform {
         Ok(matrix.status(self.strict))
     }
 
-    fn known(&self, backend: &Named) -> Result<Known, Error> {
-        match &self.known {
-            Some(folder) => Ok(Known::read(folder, &backend.name)?),
-            None => Ok(Known::default()),
+    /// The list of an implementation, empty where there is none.
+    fn list(&self, backend: &Named) -> Result<KnownList, Error> {
+        let Some(folder) = &self.known else { return Ok(KnownList::default()) };
+        let path = file::path(folder, &backend.name);
+        if path.exists() {
+            return Ok(file::load(&path)?);
         }
+        let path = files::load::shown(&path);
+        Ok(KnownList { path, subject: about(backend), ..KnownList::default() })
     }
 
-    /// Marks what is known, after it was written anew if that was asked for.
-    fn held_against_known(
+    /// Marks what is known, after the lists were written anew if that was asked for.
+    fn hold_against_known(
         &self,
-        mut columns: Vec<Column>,
-        known: &[Known],
-    ) -> Result<Vec<Column>, Error> {
+        columns: &mut [Column],
+        scenarios: &[NamedScenario],
+        backends: &[Named],
+        lists: Vec<KnownList>,
+    ) -> Result<(), Error> {
         // The lists that ship are by what a subject says of itself; `check` sees to it that they
         // do not rot.
-        let shipped = known::Known::builtin().map_err(|error| Error::Usage(error.to_string()))?;
-        for ((implementation, _), known) in columns.iter_mut().zip(known) {
-            implementation.results.iter_mut().for_each(|result| shipped.excuse(result));
+        let shipped = Known::builtin()?;
+        for (((implementation, _), backend), mut list) in
+            columns.iter_mut().zip(backends).zip(lists)
+        {
+            let results = &mut implementation.results;
+            results.iter_mut().for_each(|result| shipped.excuse(result));
+            let mut entries = entries(&list, backend)?;
             if let (Some(folder), true) = (&self.known, self.update_known) {
-                let known = known.updated(&implementation.name, &implementation.results);
-                known.write(folder)?;
-                known.apply(&mut implementation.results);
-            } else {
-                known.apply(&mut implementation.results);
+                list = update::updated(&list, &entries, &new(scenarios, results), backend);
+                file::store(&file::path(folder, &backend.name), &list)?;
+                entries.clear();
             }
+            results.iter_mut().for_each(|result| list.excuse(result));
+            results.extend(entries.into_iter().filter(|entry| entry.stale));
         }
-        Ok(columns)
+        Ok(())
     }
 
     fn write(&self, matrix: &Matrix, out: &mut Vec<u8>) -> Result<(), Error> {
@@ -141,6 +153,25 @@ impl Conform {
         }
         .map_err(Error::from)
     }
+}
+
+/// What comes of the entries of a list, each judged by whether it still differs.
+fn entries(list: &KnownList, backend: &Named) -> Result<Vec<CaseResult>, Error> {
+    let judged = |case: &NamedScenario| {
+        let mut result = trial::run(case, backend)?.result;
+        list.judge(&mut result);
+        Ok::<_, crate::engine::Unreadable>(result)
+    };
+    let judged: Result<_, _> = list.cases().iter().map(judged).collect();
+    judged.map_err(|error| Error::Usage(error.to_string()))
+}
+
+/// What no list that ships excuses.
+fn new(scenarios: &[NamedScenario], results: &[CaseResult]) -> Vec<New> {
+    let found = scenarios.iter().zip(results).filter(|(_, result)| update::is_new(result));
+    found
+        .map(|(named, result)| New { result: result.clone(), scenario: named.scenario.clone() })
+        .collect()
 }
 
 /// The built-in scenarios but the recordings, which prove no rule by themselves.

@@ -46,12 +46,9 @@ impl KnownOptions {
     /// # Errors
     /// A list that cannot be read. One that does not exist yet is none to update.
     pub fn lists(&self, will: Use) -> Result<Known, Error> {
-        let usage = |error: file::KnownError| Error::Usage(error.to_string());
-        let known = Known::builtin().map_err(usage)?;
+        let known = Known::builtin()?;
         match &self.known {
-            Some(path) if path.exists() || will != Use::Update => {
-                Ok(known.with(file::load(path).map_err(usage)?))
-            }
+            Some(path) if path.exists() || will != Use::Update => Ok(known.with(file::load(path)?)),
             _ => Ok(known),
         }
     }
@@ -91,14 +88,7 @@ impl Target {
     fn path(&self, subject: &str) -> PathBuf {
         match self {
             Self::File(path) => path.clone(),
-            Self::Folder(folder) => {
-                let fits = |c: char| c.is_ascii_alphanumeric() || c == '.';
-                let name: String = subject
-                    .chars()
-                    .map(|c| if fits(c) { c.to_ascii_lowercase() } else { '-' })
-                    .collect();
-                folder.join(format!("{name}.json"))
-            }
+            Self::Folder(folder) => file::path(folder, &subject.to_ascii_lowercase()),
         }
     }
 }

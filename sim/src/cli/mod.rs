@@ -38,10 +38,10 @@ use clap::{Parser, Subcommand};
 
 use crate::backend::BackendError;
 use crate::campaign::stop::Stop;
-use crate::conform::known::KnownError;
 use crate::files::load::shown;
 use crate::files::select::SelectError;
 use crate::files::{FileError, WriteError};
+use crate::known::file::KnownError;
 use crate::output::{Output, complain};
 use crate::panics;
 use crate::parts::Parts;

@@ -7,17 +7,15 @@
 //! Map, in reading order:
 //!
 //! * [`trial`]: one scenario on one implementation, with the readings that it took;
-//! * [`known`]: differences that are known, each by rule and scenario; the list cannot rot;
 //! * [`matrix`]: from trials to cells;
 //! * [`minimal`]: the smallest scenario of a cell, without an address in it;
 //! * [`report`]: the formats;
 //! * [`diff`]: what changed between two reports.
 //!
-//! Deliberately not here: any address or time. Two reports on the same implementations are
+//! Deliberately not here: differences that are known ([`crate::known`]), and any address or time. Two reports on the same implementations are
 //! equal, byte for byte.
 
 pub mod diff;
-pub mod known;
 pub mod matrix;
 pub mod minimal;
 pub mod report;

@@ -8,12 +8,15 @@
 //!
 //! Deliberately not here: any other format of scenarios than the usual one.
 
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use hostmem_interface::scenario::{self, Level};
 use serde::Deserialize;
 
 use super::{Difference, KnownList};
+use crate::files;
 use crate::law;
 
 /// The one version of the format.
@@ -52,7 +55,10 @@ struct Entry {
 /// The first thing in it that is not as it should be.
 pub fn read(path: &str, bytes: &[u8]) -> Result<KnownList, KnownError> {
     let wrong = |message: String| KnownError { path: path.to_owned(), message };
-    let file: File = serde_json::from_slice(bytes).map_err(|error| wrong(error.to_string()))?;
+    let file: File = serde_json::from_slice(bytes).map_err(|error| KnownError {
+        path: format!("{path}:{}:{}", error.line(), error.column()),
+        message: error.to_string(),
+    })?;
     if file.format != FORMAT {
         return Err(wrong(format!("found format \"{}\"; expected \"{FORMAT}\"", file.format)));
     }
@@ -83,10 +89,38 @@ fn difference(entry: Entry) -> Result<Difference, String> {
 /// # Errors
 /// If there is none, or it is damaged.
 pub fn load(path: &Path) -> Result<KnownList, KnownError> {
-    let shown = crate::files::load::shown(path);
-    let bytes = std::fs::read(path)
-        .map_err(|error| KnownError { path: shown.clone(), message: error.to_string() })?;
+    let shown = files::load::shown(path);
+    let bytes = fs::read(path).map_err(|error| unusable(path, &error))?;
     read(&shown, &bytes)
+}
+
+/// The file of an implementation in a folder of lists.
+#[must_use]
+pub fn path(folder: &Path, implementation: &str) -> PathBuf {
+    let fits = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+    let name: String = implementation.chars().map(|c| if fits(c) { c } else { '-' }).collect();
+    folder.join(format!("{name}.json"))
+}
+
+/// Writes a list to disk, and the folders above it; an empty one removes its file.
+///
+/// # Errors
+/// If that cannot be done; then the file is as it was.
+pub fn store(path: &Path, list: &KnownList) -> Result<(), KnownError> {
+    if list.differences.is_empty() {
+        return match fs::remove_file(path) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(unusable(path, &error)),
+            _ => Ok(()),
+        };
+    }
+    if let Some(folder) = path.parent() {
+        fs::create_dir_all(folder).map_err(|error| unusable(folder, &error))?;
+    }
+    files::write::bytes(path, write(list).as_bytes()).map_err(|error| unusable(path, &error))
+}
+
+fn unusable(path: &Path, why: &dyn std::error::Error) -> KnownError {
+    KnownError { path: files::load::shown(path), message: why.to_string() }
 }
 
 /// The text of a list.
@@ -153,7 +187,7 @@ mod tests {
     #[test]
     fn what_is_no_list_is_told_with_its_place() {
         let error = |text: &str| read("l.json", text.as_bytes()).unwrap_err().to_string();
-        assert!(error("").starts_with("l.json: "));
+        assert!(error("").starts_with("l.json:1:0: "));
         assert!(error(r#"{"format":"x","subject":"s","differences":[]}"#).contains("expected"));
         let entry = r#"{"format":"hostmem-differences/1","subject":"s","differences":[
             {"rule":"ZZ-99","level":"must","expected":"","observed":"","why":"","scenario":{}}]}"#;

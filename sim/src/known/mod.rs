@@ -96,13 +96,8 @@ impl Known {
 
     /// Makes a divergence that is known a tolerated one.
     pub fn excuse(&self, result: &mut CaseResult) {
-        if result.word != VerdictWord::Diverges || result.self_check {
-            return;
-        }
-        let Some(list) = self.of(&result.subject) else { return };
-        if let Some(known) = list.differences.iter().find(|known| known.is_shown_by(result)) {
-            result.word = VerdictWord::Tolerated;
-            result.reason = Some(known.reason(&list.subject));
+        if let Some(list) = self.of(&result.subject) {
+            list.excuse(result);
         }
     }
 }
@@ -140,6 +135,17 @@ impl Difference {
 }
 
 impl KnownList {
+    /// Makes a divergence that this list names a tolerated one.
+    pub fn excuse(&self, result: &mut CaseResult) {
+        if result.word != VerdictWord::Diverges || result.self_check {
+            return;
+        }
+        if let Some(known) = self.differences.iter().find(|known| known.is_shown_by(result)) {
+            result.word = VerdictWord::Tolerated;
+            result.reason = Some(known.reason(&self.subject));
+        }
+    }
+
     /// The scenarios of the entries, as cases of a run.
     #[must_use]
     pub fn cases(&self) -> Vec<NamedScenario> {

@@ -14,6 +14,9 @@ use crate::report::{CaseResult, VerdictWord};
 use crate::run::needs::needs;
 use crate::run::{Ending, Finding, Outcome, run_scenario};
 
+/// Why a difference is there that nobody has looked into.
+const UNEXPLAINED: &str = "not yet explained";
+
 /// A divergence that no list names, with the case that shows it.
 #[derive(Clone, Debug)]
 pub struct New {
@@ -23,7 +26,8 @@ pub struct New {
     pub scenario: Scenario,
 }
 
-/// The list after a run: `old` without what `results` show to be stale, and with `new`.
+/// The list after a run: `old` without what `results`, of the entries' own cases
+/// ([`KnownList::cases`]), show to be stale, and with `new`.
 #[must_use]
 pub fn updated(
     old: &KnownList,
@@ -75,7 +79,7 @@ fn minimal(found: &New, backend: &dyn Backend) -> Option<Difference> {
         level: finding.level,
         expected: finding.expected.clone(),
         observed: finding.observed.clone(),
-        why: String::new(),
+        why: UNEXPLAINED.to_owned(),
         scenario,
     })
 }
