@@ -13,6 +13,8 @@
 mod arguments;
 #[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 mod blocks;
+#[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
+mod callbacks;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub mod linux;
 

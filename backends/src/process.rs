@@ -5,7 +5,7 @@
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -15,7 +15,10 @@ use hostmem_interface::OpenError;
 /// How much of the end of standard error is told.
 const TAIL: usize = 2048;
 /// How long a process may take to be dead when its streams have closed.
-const LAST_BREATH: Duration = Duration::from_millis(500);
+const LAST_BREATH: Duration = Duration::from_secs(2);
+/// How long the rest of what a dead process said may take to arrive. Only somebody else who
+/// holds its standard error open uses all of it.
+const LAST_WORDS: Duration = Duration::from_secs(5);
 
 /// A running process and everything that it starts.
 #[derive(Debug)]
@@ -23,6 +26,8 @@ pub(crate) struct Process {
     child: Mutex<Child>,
     /// The end of what it said on standard error.
     said: Arc<Mutex<Vec<u8>>>,
+    /// Disconnected when standard error has been read to its end.
+    heard_out: Mutex<Receiver<()>>,
 }
 
 pub(crate) fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
@@ -54,14 +59,23 @@ impl Process {
         };
         let said = Arc::default();
         let tail = Arc::clone(&said);
-        thread::spawn(move || keep_tail(errors, &tail));
-        Ok((Self { child: Mutex::new(child), said }, input, output))
+        let (hearing, heard_out) = channel();
+        thread::spawn(move || {
+            keep_tail(errors, &tail);
+            drop(hearing);
+        });
+        let heard_out = Mutex::new(heard_out);
+        Ok((Self { child: Mutex::new(child), said, heard_out }, input, output))
     }
 
     /// How it came to an end on its own, during `what`.
     pub(crate) fn how_it_ended(&self, what: &str) -> String {
         let mut how = match self.status() {
-            Some(status) => format!("{} in {what}", ended(status)),
+            Some(status) => {
+                // Nothing is ever sent: this waits for the end.
+                let _ = locked(&self.heard_out).recv_timeout(LAST_WORDS);
+                format!("{} in {what}", ended(status))
+            }
             None => format!("closed its output in {what}"),
         };
         let said = locked(&self.said);

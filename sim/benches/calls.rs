@@ -15,10 +15,7 @@ use hostmem_backends::wine::WineBackend;
 #[cfg(target_os = "linux")]
 use hostmem_interface::Machine;
 use hostmem_interface::scenario::{Action, Place, Scenario};
-use hostmem_interface::{
-    Address, AllocationType, Backend, Call, CriticalLevel, FreeType, MallocId, Outcome, Protection,
-    Reply, Subject, Value,
-};
+use hostmem_interface::{Address, Backend, Call, MallocId, Outcome, Reply, Subject, Value};
 use hostmem_model::ModelBackend;
 
 /// How often each is run.
@@ -145,15 +142,9 @@ fn call_once(
 }
 
 fn hole(subject: &dyn Subject, size: u64) -> Option<Address> {
-    let reserve = Call::VirtualAlloc {
-        address: Address::NULL,
-        size,
-        kind: AllocationType::RESERVE,
-        protect: Protection::NOACCESS,
-        critical: CriticalLevel::TASK,
-    };
+    let reserve = Call::reserve_hole(size);
     let base = address(&subject.call(&reserve))?;
-    subject.call(&Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE });
+    subject.call(&Call::release(base));
     Some(base)
 }
 

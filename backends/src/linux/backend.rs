@@ -13,6 +13,7 @@ use hostmem_interface::{
 };
 
 use super::access;
+use super::announced::Announced;
 use super::commit_charge::CommitCharge;
 use super::kernel_view;
 use super::ledger::Ledger;
@@ -21,9 +22,9 @@ use super::manager::{LinuxManager, Space};
 use super::mapping::Arena;
 use super::mapping_budget::MappingBudget;
 use super::memory_load;
-use super::notices::Notices;
 use super::pressure;
 use super::watch;
+use crate::callbacks::Callbacks;
 use crate::touch::Touch;
 
 /// Capabilities that need nothing of the machine.
@@ -114,7 +115,8 @@ impl LinuxBackend {
             overdue: AtomicBool::new(false),
             heaps: Arc::new(Heaps::new(Arc::clone(&commit), budget)),
             commit,
-            notices: Notices::new(notifies),
+            callbacks: Callbacks::new(notifies),
+            announced: Announced::default(),
             arena,
         })
     }

@@ -18,14 +18,16 @@ use hostmem_interface::{
     OutPointer, Protection, QueryAnswer, Refusal, Win32Error, WriteWatch,
 };
 
+use super::announced::Announced;
 use super::commit_charge::CommitCharge;
 use super::ledger::{Ledger, PAGE};
 use super::malloc::Heaps;
 use super::mapping::Arena;
 use super::mapping_budget::MappingBudget;
 use super::memory_load;
-use super::notices::Notices;
+use super::pressure::Listener;
 use super::watch::Watch;
+use crate::callbacks::Callbacks;
 use crate::touch::Touch;
 
 /// One case's memory, managed as `IHostMemoryManager` demands. Callable from any thread.
@@ -42,7 +44,8 @@ pub struct LinuxManager {
     /// Some emptied range could not be made inaccessible: the ledger judges before accesses.
     pub(super) overdue: AtomicBool,
     pub(super) heaps: Arc<Heaps>,
-    pub(super) notices: Notices,
+    pub(super) callbacks: Callbacks<Listener>,
+    pub(super) announced: Announced,
     /// Last, so that it is unmapped after everything that knows its addresses.
     pub(super) arena: Arena,
 }
@@ -114,7 +117,7 @@ impl HostMemoryManager for LinuxManager {
         &self,
         callback: Arc<dyn MemoryNotificationCallback>,
     ) -> Result<(), Refusal> {
-        self.notices.register(callback)
+        self.callbacks.register(callback, Listener::start)
     }
 
     fn needs_virtual_address_space(&self, _: Address, _: u64) -> Result<(), Refusal> {
@@ -123,12 +126,12 @@ impl HostMemoryManager for LinuxManager {
     }
 
     fn acquired_virtual_address_space(&self, address: Address, size: u64) -> Result<(), Refusal> {
-        self.notices.acquired(address.0, size);
+        self.announced.acquired(address.0, size);
         Ok(())
     }
 
     fn released_virtual_address_space(&self, address: Address) -> Result<(), Refusal> {
-        self.notices.released(address.0);
+        self.announced.released(address.0);
         Ok(())
     }
 }

@@ -9,7 +9,7 @@
 //!
 //! * `backend`: [`LinuxBackend`] opens a [`LinuxManager`] for each case;
 //! * `manager`: [`LinuxManager`], the interface's traits, each method handed to its file;
-//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`, `notices`:
+//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`, `announced`:
 //!   the calls, checks in documented order and the change last;
 //! * `access`: reads, writes and execution, and what a fault means;
 //! * `checkpoint`: the kernel's view against the ledger;
@@ -23,6 +23,7 @@
 
 mod access;
 mod alloc;
+mod announced;
 mod backend;
 mod checkpoint;
 mod commit_charge;
@@ -34,7 +35,6 @@ mod manager;
 mod mapping;
 mod mapping_budget;
 mod memory_load;
-mod notices;
 mod pressure;
 mod protect;
 mod protection;

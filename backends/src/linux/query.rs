@@ -60,7 +60,7 @@ impl LinuxManager {
     /// A page of the arena in no allocation; the next one begins at `end`. What the runtime
     /// said that it mapped there is not called free.
     fn not_allocated(&self, page: u64, end: u64) -> MemoryBasicInformation {
-        match self.notices.next_mapping(page) {
+        match self.announced.next_mapping(page) {
             Some(mapping) if mapping.start <= page => MemoryBasicInformation {
                 base_address: Address(page),
                 allocation_base: Address(mapping.start),

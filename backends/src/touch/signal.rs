@@ -13,7 +13,7 @@ pub(super) use x86_64::install;
 /// Says why memory cannot be touched.
 #[cfg(not(target_arch = "x86_64"))]
 pub(super) fn install() -> Result<(), String> {
-    Err(format!("touching memory is not implemented on {}", std::env::consts::ARCH))
+    Err(format!("memory is touched by code for x86-64, and this is {}", std::env::consts::ARCH))
 }
 
 #[cfg(target_arch = "x86_64")]

@@ -18,8 +18,8 @@ use windows_sys::core::{s, w};
 use super::ledger::Ledger;
 use super::malloc::Heaps;
 use super::manager::Win32Manager;
-use super::notices::Notices;
 use super::{memory_load, pressure, system};
+use crate::callbacks::Callbacks;
 use crate::touch::Touch;
 
 /// Capabilities that need nothing but the system.
@@ -65,7 +65,7 @@ impl Win32Backend {
             touch: Touch::arm().ok(),
             ledger: RwLock::new(Ledger::default()),
             heaps: Arc::new(Heaps::default()),
-            notices: Notices::new(self.options.notifies),
+            callbacks: Callbacks::new(self.options.notifies),
         })
     }
 }

@@ -17,8 +17,9 @@ use hostmem_interface::{
 
 use super::ledger::Ledger;
 use super::malloc::Heaps;
-use super::notices::Notices;
+use super::pressure::Listener;
 use super::{memory_load, system};
+use crate::callbacks::Callbacks;
 use crate::touch::Touch;
 
 /// One case's memory, managed by the system. Callable from any thread.
@@ -29,7 +30,7 @@ pub struct Win32Manager {
     pub(super) touch: Option<Touch>,
     pub(super) ledger: RwLock<Ledger>,
     pub(super) heaps: Arc<Heaps>,
-    pub(super) notices: Notices,
+    pub(super) callbacks: Callbacks<Listener>,
 }
 
 impl Win32Manager {
@@ -103,7 +104,7 @@ impl HostMemoryManager for Win32Manager {
         &self,
         callback: Arc<dyn MemoryNotificationCallback>,
     ) -> Result<(), Refusal> {
-        self.notices.register(callback)
+        self.callbacks.register(callback, Listener::start)
     }
 
     fn needs_virtual_address_space(&self, _: Address, _: u64) -> Result<(), Refusal> {

@@ -9,7 +9,7 @@
 //!
 //! * `backend`: [`Win32Backend`] opens a [`Win32Manager`] for each case;
 //! * `manager`: [`Win32Manager`], the interface's traits, each method handed to its file;
-//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`, `notices`: the calls;
+//! * `alloc`, `free`, `protect`, `query`, `write_watch`, `malloc`: the calls;
 //! * `access`: reads, writes and execution, and what a fault means;
 //! * `checkpoint`: the system's view against the record;
 //! * `ledger`, `foreign`: what is the case's own, and what is said of anything else;
@@ -29,7 +29,6 @@ mod ledger;
 mod malloc;
 mod manager;
 mod memory_load;
-mod notices;
 mod pressure;
 mod protect;
 mod query;

@@ -231,6 +231,27 @@ pub enum Call<A = Address, M = MallocId> {
     },
 }
 
+impl Call {
+    /// What a `Hole` begins with: a reservation of `size` bytes wherever there is room, which
+    /// [`Call::release`] gives back at once.
+    #[must_use]
+    pub const fn reserve_hole(size: u64) -> Self {
+        Self::VirtualAlloc {
+            address: Address::NULL,
+            size,
+            kind: AllocationType::RESERVE,
+            protect: Protection::NOACCESS,
+            critical: CriticalLevel::TASK,
+        }
+    }
+
+    /// The release of the whole allocation at `base`.
+    #[must_use]
+    pub const fn release(base: Address) -> Self {
+        Self::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE }
+    }
+}
+
 impl<A, M> Call<A, M> {
     /// The method's name, as in scenario files.
     #[must_use]

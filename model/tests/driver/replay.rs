@@ -6,9 +6,8 @@ use std::collections::BTreeSet;
 use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 use hostmem_interface::scenario::{Action, Expected, Name, Place, Scenario, Step, SymbolicCall};
 use hostmem_interface::{
-    Address, AllocationType, Call, CriticalLevel, FreeType, Grain, Hresult, MallocId,
-    MemoryAvailable, MemoryBasicInformation, OutPointer, Outcome, Protection, Refusal, RegionState,
-    Reply, Value,
+    Address, Call, CriticalLevel, Grain, Hresult, MallocId, MemoryAvailable,
+    MemoryBasicInformation, OutPointer, Outcome, Refusal, RegionState, Reply, Value,
 };
 use hostmem_model::actor::Actor;
 use hostmem_model::rule::{HR_01, VQ_13};
@@ -177,17 +176,10 @@ impl Replay {
     }
 
     fn hole(&mut self, step: &Step, size: u64) -> Result<(), String> {
-        let reserve = Call::VirtualAlloc {
-            address: Address::NULL,
-            size,
-            kind: AllocationType::RESERVE,
-            protect: Protection::NOACCESS,
-            critical: CriticalLevel::TASK,
-        };
+        let reserve = Call::reserve_hole(size);
         let plain = Step::new(step.action.clone());
         let base = self.judged(&plain, &reserve)?.0.address().ok_or("no hole")?;
-        let release = Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE };
-        self.judged(&plain, &release)?;
+        self.judged(&plain, &Call::release(base))?;
         if let Some(Name(name)) = step.bind {
             self.bound[name as usize] = Some(base);
         }

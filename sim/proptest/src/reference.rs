@@ -9,10 +9,7 @@ use std::sync::LazyLock;
 use hostmem::intent::Intent;
 use hostmem::view::{Binding, View};
 use hostmem_interface::scenario::{Action, Name, Place, Step, SymbolicCall};
-use hostmem_interface::{
-    Address, AllocationType, Call, CriticalLevel, FreeType, Machine, MallocId, Protection, Reply,
-    Value,
-};
+use hostmem_interface::{Call, Machine, MallocId, Reply, Value};
 use hostmem_model::State;
 use hostmem_model::actor::Actor;
 use proptest::strategy::{BoxedStrategy, Just, Strategy as _};
@@ -104,15 +101,9 @@ impl Reference {
     }
 
     fn hole(&mut self, size: u64) -> bool {
-        let reserve = Call::VirtualAlloc {
-            address: Address::NULL,
-            size,
-            kind: AllocationType::RESERVE,
-            protect: Protection::NOACCESS,
-            critical: CriticalLevel::TASK,
-        };
+        let reserve = Call::reserve_hole(size);
         let Some(Value::Address(base)) = self.act(&reserve) else { return false };
-        self.act(&Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE });
+        self.act(&Call::release(base));
         self.bind(Binding::Range { base, size, malloc: None }, None)
     }
 

@@ -12,8 +12,8 @@
 //! * [`report`]: the formats;
 //! * [`diff`]: what changed between two reports.
 //!
-//! Deliberately not here: differences that are known ([`crate::known`]), and any address or time. Two reports on the same implementations are
-//! equal, byte for byte.
+//! Deliberately not here: differences that are known ([`crate::known`]), and any address or
+//! time. Two reports on the same implementations are equal, byte for byte.
 
 pub mod diff;
 pub mod matrix;

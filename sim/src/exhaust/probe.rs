@@ -10,8 +10,8 @@
 
 use hostmem_interface::scenario::SymbolicCall;
 use hostmem_interface::{
-    AccessKind, Address, AllocationType, Backend, Breakage, Call, Capability, CriticalLevel,
-    FreeType, MemoryBasicInformation, OpenError, Outcome, Protection, Reply, Subject, Value,
+    AccessKind, Address, Backend, Breakage, Call, Capability, MemoryBasicInformation, OpenError,
+    Outcome, Reply, Subject, Value,
 };
 use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, State};
@@ -78,17 +78,11 @@ impl<'a> Probe<'a> {
     }
 
     fn find_hole(&mut self) -> Result<(), Trouble> {
-        let reserve = Call::VirtualAlloc {
-            address: Address::NULL,
-            size: self.layout.size,
-            kind: AllocationType::RESERVE,
-            protect: Protection::NOACCESS,
-            critical: CriticalLevel::TASK,
-        };
+        let reserve = Call::reserve_hole(self.layout.size);
         let Some(base) = self.ask(&reserve)?.address() else {
             return Err(Ending::Skipped("there is no hole for the scope".to_owned()).into());
         };
-        self.ask(&Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE })?;
+        self.ask(&Call::release(base))?;
         self.base = base;
         Ok(())
     }

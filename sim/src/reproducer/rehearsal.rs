@@ -11,8 +11,7 @@ use std::collections::BTreeMap;
 
 use hostmem_interface::scenario::{Action, Name, Place, Scenario, Step, SymbolicCall, show_step};
 use hostmem_interface::{
-    AccessKind, Address, AllocationType, Call, CriticalLevel, FreeType, MallocId,
-    MemoryBasicInformation, OutPointer, Outcome, Protection, Reply, Value,
+    AccessKind, Address, Call, MallocId, MemoryBasicInformation, OutPointer, Outcome, Reply, Value,
 };
 use hostmem_model::State;
 use hostmem_model::actor::Actor;
@@ -20,6 +19,8 @@ use hostmem_model::effect::{Effect, Pages};
 use hostmem_model::page::PageState;
 use hostmem_model::rules::decide;
 use hostmem_model::verdict::{Answer, Verdict};
+
+use crate::run::injection::Injections;
 
 /// The most pages that the last look reads.
 const MOST_READ: usize = 64;
@@ -132,7 +133,7 @@ struct Stage<'a> {
     actor: Actor,
     bound: Vec<Bound>,
     heaps: BTreeMap<Name, MallocId>,
-    failing: Vec<(String, u64, Option<CriticalLevel>)>,
+    injections: Injections,
 }
 
 impl<'a> Stage<'a> {
@@ -143,7 +144,7 @@ impl<'a> Stage<'a> {
             actor: Actor::new(state),
             bound: Vec::new(),
             heaps: BTreeMap::new(),
-            failing: Vec::new(),
+            injections: Injections::default(),
         }
     }
 
@@ -158,15 +159,15 @@ impl<'a> Stage<'a> {
                 let [from, to] = ends.map(|place| self.named(place));
                 Some(Act::Walk(from, to))
             }
-            Action::FailNext { method, count, critical_at_most, .. } => {
-                self.failing.push((method.to_string(), *count, *critical_at_most));
+            Action::FailNext { .. } => {
+                self.injections.add(&step.action);
                 Some(Act::InFront)
             }
         }
     }
 
     fn call(&mut self, step: &Step, symbolic: &SymbolicCall) -> Option<Act> {
-        if self.is_injected(symbolic) {
+        if self.injections.take(symbolic).is_some() {
             return Some(Act::InFront);
         }
         let at = symbolic.address().map_or(Where::Number(0), |place| self.named(*place));
@@ -198,31 +199,12 @@ impl<'a> Stage<'a> {
     }
 
     fn hole(&mut self, step: &Step, size: u64) -> Option<Act> {
-        let reserve = Call::VirtualAlloc {
-            address: Address::NULL,
-            size,
-            kind: AllocationType::RESERVE,
-            protect: Protection::NOACCESS,
-            critical: CriticalLevel::TASK,
-        };
+        let reserve = Call::reserve_hole(size);
         let Reply::Outcome { outcome, .. } = self.actor.act(&reserve) else { return None };
         let base = outcome.address()?;
-        let release = Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE };
-        let _ = self.actor.act(&release);
+        let _ = self.actor.act(&Call::release(base));
         self.bind(step.bind?, base, size);
         Some(Act::Hole(size))
-    }
-
-    /// A call that an earlier `FailNext` refuses.
-    fn is_injected(&mut self, call: &SymbolicCall) -> bool {
-        let hit = self.failing.iter_mut().find(|(method, left, most)| {
-            let level = match (most, call.critical()) {
-                (Some(most), Some(level)) => level <= *most,
-                _ => true,
-            };
-            *left > 0 && method == call.name() && level
-        });
-        hit.map(|(_, left, _)| *left -= 1).is_some()
     }
 
     fn bind(&mut self, name: Name, base: Address, size: u64) {

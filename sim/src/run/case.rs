@@ -19,7 +19,7 @@ use crate::run::callee::{Callee, Issued};
 use crate::run::checkpoint::Checkpoints;
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
-use crate::run::injection::Injection;
+use crate::run::injection::Injections;
 use crate::run::possible::Heard;
 use crate::view::{Binding, View};
 use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
@@ -89,7 +89,7 @@ pub struct Case<'a> {
     pub(super) shown: Vec<Binding>,
     pub(super) generated: bool,
     pub(super) heaps: Vec<Option<MallocId>>,
-    pub(super) injections: Vec<Injection>,
+    pub(super) injections: Injections,
     pub(super) checkpoints: Checkpoints,
     pub(super) record: Record,
     /// Which rule decided how often.
@@ -130,7 +130,7 @@ impl<'a> Case<'a> {
             shown: Vec::new(),
             generated: false,
             heaps: Vec::new(),
-            injections: Vec::new(),
+            injections: Injections::default(),
             checkpoints: Checkpoints::default(),
             record: Record::new(id),
             coverage: Coverage::default(),
@@ -211,14 +211,9 @@ impl<'a> Case<'a> {
             }
             Action::Hole { size } => self.hole(step, *size)?,
             Action::Walk { from, to } => self.walk(step, *from, *to)?,
-            Action::FailNext { method, count, hresult, critical_at_most } => {
+            Action::FailNext { .. } => {
                 self.tell(step, &Answered::by_harness(Outcome::ok()));
-                self.injections.push(Injection {
-                    method: method.to_string(),
-                    left: *count,
-                    hresult: *hresult,
-                    critical_at_most: *critical_at_most,
-                });
+                self.injections.add(&step.action);
             }
         }
         self.checkpoint_if_due()
@@ -254,7 +249,7 @@ impl<'a> Case<'a> {
 
     /// Has a call carried out and judged.
     fn carry_out(&mut self, step: &Step, call: &Call) -> ControlFlow<Ending, Answered> {
-        if let Some(refusal) = self.injected(call) {
+        if let Some(refusal) = self.injections.take(call) {
             return ControlFlow::Continue(Answered::by_harness(Outcome::Refused(refusal)));
         }
         let verdict = self.judge.decide(call);

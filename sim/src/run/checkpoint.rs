@@ -11,8 +11,8 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Expected, Name, Place, Step};
 use hostmem_interface::{
-    AccessKind, Address, AllocationType, Call, Capability, CriticalLevel, FreeType,
-    MemoryBasicInformation, OutPointer, Outcome, Protection, RegionState, Value,
+    AccessKind, Address, Call, Capability, MemoryBasicInformation, OutPointer, Outcome,
+    RegionState, Value,
 };
 use hostmem_model::Divergence;
 use hostmem_model::rule::VQ_13;
@@ -183,13 +183,7 @@ impl Case<'_> {
 
     /// Finds a place for an explicit address: reserves it and gives it back.
     pub(super) fn hole(&mut self, step: &Step, size: u64) -> ControlFlow<Ending> {
-        let reserve = Call::VirtualAlloc {
-            address: Address::NULL,
-            size,
-            kind: AllocationType::RESERVE,
-            protect: Protection::NOACCESS,
-            critical: CriticalLevel::TASK,
-        };
+        let reserve = Call::reserve_hole(size);
         let outcome = self.ask_for(step.bind, &reserve)?;
         let Some(base) = outcome.address() else {
             if self.is_generated() {
@@ -198,7 +192,7 @@ impl Case<'_> {
             let why = format!("step {} refused", self.steps);
             return ControlFlow::Break(Ending::Skipped(why));
         };
-        self.ask(&Call::VirtualFree { address: base, size: 0, kind: FreeType::RELEASE })?;
+        self.ask(&Call::release(base))?;
         self.tell(step, &Answered::by_harness(outcome));
         if let Some(name) = step.bind {
             self.set(name, Some(Binding::Range { base, size, malloc: None }), None);

@@ -51,7 +51,7 @@ impl Case<'_> {
         // Injected refusals never reach the subject, nor the judge.
         let mut rest = Vec::new();
         for (number, (step, call)) in (1..).zip(calls) {
-            match self.injected(&call) {
+            match self.injections.take(&call) {
                 Some(refusal) => {
                     let outcome = Outcome::Refused(refusal);
                     let answered = Answered { rule: None, outcome, notified: Vec::new() };

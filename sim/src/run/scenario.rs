@@ -8,8 +8,8 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{MachineRequest, Scenario, Step};
 use hostmem_interface::{
-    Address, AheadOfCase, AllocationType, Backend, Breakage, Call, Capabilities, CriticalLevel,
-    Description, Grain, Machine, OpenError, Protection, Subject,
+    AheadOfCase, Backend, Breakage, Call, Capabilities, Description, Grain, Machine, OpenError,
+    Subject,
 };
 use hostmem_model::{RuleId, State};
 
@@ -292,13 +292,7 @@ pub(crate) fn closed(subject: &dyn Subject) -> Ending {
 /// Moves the places that a subject chooses: reserves room that the case knows nothing of.
 pub(crate) fn make_room(subject: &dyn Subject, attempt: u64) {
     for _ in 0..attempt {
-        let call = Call::VirtualAlloc {
-            address: Address::NULL,
-            size: SPACER,
-            kind: AllocationType::RESERVE,
-            protect: Protection::NOACCESS,
-            critical: CriticalLevel::TASK,
-        };
+        let call = Call::reserve_hole(SPACER);
         // Whether it succeeds does not matter: it is only meant to move things.
         let _ = subject.call(&call);
     }

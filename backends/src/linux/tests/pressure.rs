@@ -14,6 +14,7 @@ use hostmem_interface::{
 };
 
 use super::super::manager::LinuxManager;
+use super::super::pressure::Listener;
 use super::Case;
 
 /// Takes the urgent byte away, calls everything, and tells the test.
@@ -71,7 +72,8 @@ fn listening(trigger: &TcpStream) -> (Arc<LinuxManager>, Receiver<MemoryAvailabl
         told: Mutex::new(sender),
     };
     manager.register_memory_notification_callback(Arc::new(collector)).unwrap();
-    manager.notices.listen_to(trigger.try_clone().unwrap().into());
+    let trigger = trigger.try_clone().unwrap().into();
+    manager.callbacks.listen_by(|tell| Listener::on(trigger, tell));
     (manager, told)
 }
 
