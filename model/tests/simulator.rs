@@ -1,10 +1,11 @@
 //! The model as a manager: calls through the traits reach its state.
 
 use hostmem_interface::{
-    Address, AllocationType, Backend, Call, CriticalLevel, Machine, MemoryBasicInformation,
-    OutPointer, Outcome, Protection, RegionState, Reply, Subject, Value,
+    Address, AllocationType, Backend, Call, CriticalLevel, ExecuteError, HostMemoryManager,
+    Machine, MemoryAccess, MemoryBasicInformation, OutPointer, Outcome, Protection, RegionState,
+    Reply, Subject, Value,
 };
-use hostmem_model::ModelBackend;
+use hostmem_model::{ModelBackend, Simulator};
 
 const IMAGE: Address = Address(0x7FF6_0000_0000);
 
@@ -43,4 +44,17 @@ fn notices_reach_the_state() {
         critical: CriticalLevel::TASK,
     };
     assert_eq!(outcome(&*subject, &reserve), Outcome::done(Value::Address(IMAGE)));
+}
+
+/// Code that may be executed but is no `ret` is told from code that returned.
+#[test]
+fn only_a_return_instruction_returns() {
+    let memory = Simulator::new(Machine::WINDOWS_X64);
+    let (size, kind) = (0x1000, AllocationType(0x3000));
+    let protect = Protection::EXECUTE_READWRITE;
+    let base = memory.virtual_alloc(IMAGE, size, kind, protect, CriticalLevel::TASK);
+    assert_eq!(base, Ok(IMAGE));
+    assert_eq!(memory.execute(IMAGE), Err(ExecuteError::NotReturn(0)));
+    memory.write(IMAGE, &[0xC3]).expect("a page that may be written");
+    assert_eq!(memory.execute(IMAGE), Ok(()));
 }

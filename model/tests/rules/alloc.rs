@@ -78,6 +78,7 @@ fn arguments_are_checked_in_order() {
             ("VA-41", alloc(0x50_0000, PAGE, UNDO, RW | RO)),
             ("PR-03", alloc(0, huge, R, COW)),
             ("PR-03", alloc(0, PAGE, C, 0x80)),
+            ("PR-03", alloc(0x50_0000, PAGE, R, COW)),
             ("VA-30", alloc(P, huge, R, COW)),
             ("VA-05", alloc(END, 0, R, RW)),
             ("VA-05", alloc(huge, 1, C, RW)),
@@ -254,6 +255,10 @@ fn no_hole_is_lack_of_memory() {
         ),
         (alloc(0, 7 * GRANULE + 1, R, RW), &format!("{none} | VA-06 {BAD}")),
     ]);
+    // All of user space, which is there but in use, is not more than user space.
+    world.does(&alloc(GRANULE, PAGE, R, RW));
+    world.rows(&[(alloc(0, 7 * GRANULE, R, RW), none)]);
+    world.does(&free(GRANULE, 0, RELEASE));
     world.does(&alloc(4 * GRANULE, PAGE, R, RW));
     world.rows(&[
         (

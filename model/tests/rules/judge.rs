@@ -371,6 +371,9 @@ fn values() {
     assert!(it.on(&read(P - 1, 1), fault(P - 2, reads)).starts_with("not AF-01"));
     assert!(it.on(&read(P - 1, 1), fault(P - 1, writes)).starts_with("not AF-01"));
     assert!(it.on(&read(P - 1, 1), bytes(&[0])).starts_with("not AF-01"));
+    for code in [0, 1] {
+        assert!(it.refused(&read(P - 1, 1), code, None).starts_with("not AF-01"), "{code}");
+    }
     let mut judge = it.judge();
     told(&mut judge, &block(0, 20), &address(0x80_0000), &[]);
     let over = read(0x80_0010, 8);
@@ -409,6 +412,27 @@ fn what_was_seen_binds() {
     assert!(told(&mut judge, &read(P, 1), &bytes(7), &[]).starts_with("not AF-03"));
 }
 
+/// Pages that nobody wrote are zeros, and a read across two allocations is held against each.
+#[test]
+fn bytes_of_each_allocation() {
+    let second = P + GRANULE;
+    let it = Bench::new(&[
+        alloc(P, GRANULE, RC, RW),
+        alloc(second, GRANULE, RC, RW),
+        write(second - 1, &[1]),
+        write(second, &[2]),
+    ]);
+    let bytes = |bytes: &[u8]| Outcome::done(Value::Bytes(bytes.to_vec()));
+    assert_eq!(it.on(&read(second - 1, 2), bytes(&[1, 2])), "AF-03");
+    for wrong in [[1, 1], [2, 2], [2, 1]] {
+        assert!(it.on(&read(second - 1, 2), bytes(&wrong)).starts_with("not AF-03"), "{wrong:?}");
+    }
+    assert_eq!(it.on(&read(P, 2), bytes(&[0, 0])), "AF-03");
+    for wrong in [[0, 1], [1, 0], [3, 3]] {
+        assert!(it.on(&read(P, 2), bytes(&wrong)).starts_with("not "), "{wrong:?}");
+    }
+}
+
 /// A simulated machine tells exactly the load that was set; a real one any percentage.
 #[test]
 fn loads() {
@@ -438,6 +462,12 @@ fn notifications() {
     assert_eq!(judge(&set(1, 0), &[low, low]), "not NT-02: notifications [eMemoryAvailableLow]");
     assert_eq!(judge(&set(1, 1 << 40), &[]), "ML-02");
     assert_eq!(judge(&acquire(0, 0), &[high]), "not NT-02: notifications []");
+    // A load that cannot be is refused, so nothing changes and nobody is told.
+    let (over, bad) = (set(101, 0), it.world.says(&set(101, 0)));
+    assert!(bad.contains("refused"), "{bad}");
+    let refusal = Refusal { hresult: Hresult(WRAPPED | 87), win32: Some(Win32Error(87)) };
+    let said = told(&mut it.judge(), &over, &Outcome::Refused(refusal), &[]);
+    assert!(!said.starts_with("not "), "{said}");
     let real = Bench::new(&[register]).without(Capability::MemoryLoadControl);
     let mut follow = real.judge();
     assert_eq!(told(&mut follow, &acquire(0, 0), &ok, &[low, high]), "AS-02");

@@ -53,6 +53,17 @@ fn mappings_are_in_the_way() {
     assert_eq!(world.seen(8 * GRANULE), (R, 0, 2 * GRANULE));
 }
 
+/// A search from the top ends with the lowest granule, not before it and not behind it.
+#[test]
+fn the_search_from_the_top_ends_at_the_lowest_granule() {
+    let mut world = small();
+    world.does(&alloc(3 * GRANULE, 8 * GRANULE, R, RW));
+    world.does(&acquire(2 * GRANULE, PAGE));
+    assert_eq!(placed(&world, 1, true), Some(1));
+    world.does(&acquire(GRANULE, PAGE));
+    assert_eq!(placed(&world, 1, true), None);
+}
+
 /// A heap takes a mebibyte or what it needs from the top, and fills it from the bottom.
 #[test]
 fn heaps_take_ranges() {
