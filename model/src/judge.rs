@@ -23,7 +23,7 @@ use hostmem_interface::{
 };
 
 use crate::effect::Effect;
-use crate::rule::{HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RS_01, RuleId};
+use crate::rule::{HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RS_01, RuleId, ZF_01, ZF_02};
 use crate::rules::decide;
 use crate::state::{SMALL, State};
 use crate::verdict::{Answer, No, Permitted, Verdict};
@@ -302,6 +302,14 @@ impl Judge {
         }
     }
 
+    /// The rule of bytes that are wrong though the read was right: of new pages that they are
+    /// zero, of others that they hold what was written. After a reset it is the reset's.
+    fn contents_rule(&self, at: Address, size: u64) -> Option<RuleId> {
+        let contents = &self.state.contents;
+        let rule = if contents.is_written(at, size) { ZF_02 } else { ZF_01 };
+        (!contents.is_uncertain(at, size)).then_some(rule)
+    }
+
     fn fit_no(&self, no: No, refusal: &Refusal) -> Fit {
         if self.subject.grain == Grain::YesNo {
             return Fit::Yes(Effect::None);
@@ -367,9 +375,12 @@ impl Judge {
                 effect_if(seen.written > 0 && self.is_unowned(unowned, &seen.information))
             }
             (Answer::NoBytes, Value::Region(seen)) => effect_if(seen.written == 0),
-            (Answer::Bytes(at, size), Value::Bytes(seen)) => {
-                let right = seen.len() as u64 == *size && self.state.contents.permit(*at, seen);
-                yes_if(right, || self.saw(*at, seen, effect))
+            (Answer::Bytes(at, size), Value::Bytes(seen)) if seen.len() as u64 == *size => {
+                if self.state.contents.permit(*at, seen) {
+                    return Fit::Yes(self.saw(*at, seen, effect));
+                }
+                self.contents_rule(*at, *size)
+                    .map_or(Fit::No, |rule| Fit::But(rule, answer.to_string()))
             }
             (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {
                 let right = seen.len() as u64 == *size && self.state.permits_bytes(*at, seen);

@@ -47,11 +47,11 @@ fn a_long_failure_is_shrunk_and_leaves_everything() {
     let ended = hostmem_in(folder.path(), &["shrink", "long.json", STALE[0], STALE[1]]);
     assert_eq!((ended.code, ended.stderr.as_str()), (Some(0), ""), "{ended:?}");
     assert!(ended.stdout.contains("from 11 to "), "{ended:?}");
-    assert!(ended.stdout.contains("AF-03"), "{ended:?}");
+    assert!(ended.stdout.contains("ZF-01"), "{ended:?}");
     let names = names(&folder.path().join("hostmem-results"));
     assert_eq!(names.len(), 4, "{names:?}");
     for (name, ending) in names.iter().zip([".json", ".posix.c", ".rs", ".win32.c"]) {
-        let fits = name.starts_with("AF-03.") && name.ends_with(ending);
+        let fits = name.starts_with("ZF-01.") && name.ends_with(ending);
         assert!(fits && name.contains(".canary-decommit-keeps-bytes."), "{names:?}");
     }
     let small = format!("hostmem-results/{}", names[0]);

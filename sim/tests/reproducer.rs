@@ -23,7 +23,7 @@ const ONE_IN: usize = 24;
 const STALE: &str = r#"{
   "format": "hostmem/1",
   "about": "random/wide/13 of 448 steps, shrunk to 4",
-  "rules": ["AF-03"],
+  "rules": ["ZF-01"],
   "needs": ["contents"],
   "steps": [
     { "call": "VirtualAlloc", "address": null, "size": "0x1000", "type": "MEM_RESERVE|MEM_COMMIT", "protect": "PAGE_READWRITE", "bind": "p" },
@@ -84,7 +84,7 @@ fn story(name: &str) -> Story {
     Story {
         name: name.to_owned(),
         backend: "canary:decommit-keeps-bytes".to_owned(),
-        rule: Some("AF-03".to_owned()),
+        rule: Some("ZF-01".to_owned()),
         expected: Some("the 4096 bytes written at 0x10000 before".to_owned()),
         observed: Some("ff000000 */ …".to_owned()),
     }
@@ -147,7 +147,7 @@ fn the_posix_programs_find_linux_lawful_and_a_wrong_byte_unlawful() {
     assert_ne!(text, wrong);
     let (code, said) = run(&compile(NATIVE, folder.path(), "wrong", &wrong));
     assert_eq!(code, Some(1), "{said}");
-    assert!(said.contains("DIVERGES from AF-03"), "{said}");
+    assert!(said.contains("DIVERGES from ZF-01"), "{said}");
     assert!(said.contains("0xff instead of") || said.contains("instead of 0xff"), "{said}");
 }
 
@@ -200,7 +200,7 @@ fn shipped_scenarios_become_programs_that_compile() {
 fn the_rust_test_does_what_it_says() {
     check("model", STALE).expect("the model is lawful");
     let why = check("canary:decommit-keeps-bytes", STALE).expect_err("the canary is not");
-    assert!(why.contains("diverges from AF-03"), "{why}");
+    assert!(why.contains("diverges from ZF-01"), "{why}");
     let why = check("canary:no-such", STALE).expect_err("there is none");
     assert!(why.contains("no canary is called"), "{why}");
     let why = check("model", "{").expect_err("no scenario");
@@ -246,5 +246,5 @@ fn the_rust_test_compiles_in_a_crate_of_its_own() {
     let (passed, said) = cargo("passing");
     assert!(passed, "{said}");
     let (passed, said) = cargo("failing");
-    assert!(!passed && said.contains("diverges from AF-03"), "{said}");
+    assert!(!passed && said.contains("diverges from ZF-01"), "{said}");
 }

@@ -8,6 +8,7 @@ use std::fmt::Write as _;
 
 use hostmem_interface::scenario::Scenario;
 use hostmem_interface::{AccessKind, Data, Fault, MemoryBasicInformation, RegionState};
+use hostmem_model::rule::{AF_03, RuleId, ZF_01, ZF_02};
 use hostmem_model::verdict::{Answer, No};
 
 use super::Story;
@@ -67,8 +68,17 @@ impl Program {
         for reading in step.verdict.readings() {
             self.permit(step, &reading.answer)?;
         }
-        let rule = step.verdict.first.rule.rule();
-        self.line(&format!("judge({}, {});", quoted(rule.id), quoted(rule.sentence)));
+        let rule = step.verdict.first.rule;
+        let Some(bytes) = step.bytes.as_ref().filter(|_| rule == AF_03) else {
+            self.line(&judge(rule));
+            return Some(());
+        };
+        // What was read is wrong by another rule than that it could not be read.
+        let zero = bytes.iter().all(|byte| *byte == 0);
+        self.line("if (got.kind == DONE)");
+        self.line(&format!("    {}", judge(if zero { ZF_01 } else { ZF_02 })));
+        self.line("else");
+        self.line(&format!("    {}", judge(rule)));
         Some(())
     }
 
@@ -257,6 +267,12 @@ pub fn quoted(text: &str) -> String {
     }
     quoted.push('"');
     quoted
+}
+
+/// The judgement by a rule, as a statement.
+fn judge(rule: RuleId) -> String {
+    let rule = rule.rule();
+    format!("judge({}, {});", quoted(rule.id), quoted(rule.sentence))
 }
 
 /// Whether a program can be about this scenario at all: its steps follow each other, on a
