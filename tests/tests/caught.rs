@@ -45,7 +45,8 @@ fn hunted(canary: &Canary) -> Result<Catch, String> {
     if !canary.needs_threads() && hostmem::reproducer::check_on(&backend, &text).is_ok() {
         return Err(format!("{}: the scenario does not replay: {text}", canary.name));
     }
-    if catch.failing.steps.len() > STEPS.1 {
+    // On a busy machine a race may not show again while it is shrunk, and then stays long.
+    if !canary.needs_threads() && catch.failing.steps.len() > STEPS.1 {
         return Err(format!("{}: {} steps: {text}", canary.name, catch.failing.steps.len()));
     }
     Ok(catch)

@@ -6,7 +6,7 @@ use hostmem_model::effect::{Effect, Pages};
 use hostmem_model::page::PageState;
 use hostmem_model::rule::{
     AF_01, AF_02, AF_03, AF_04, AF_05, GP_01, GP_02, GP_03, GP_04, GP_05, GP_06, GP_07, GP_09,
-    PR_05, PR_06, VA_42E, VQ_01, VQ_02, VQ_04, VQ_05, WW_10,
+    PR_05, PR_06, VA_42E, VQ_01, VQ_02, VQ_04, VQ_05, WW_10, ZF_01, ZF_02,
 };
 use hostmem_model::rules::decide;
 use hostmem_model::verdict::{Answer, Verdict};
@@ -60,7 +60,7 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "straddle-half-visible",
         rule: AF_04,
-        seen_as: &[AF_03, AF_05],
+        seen_as: &[AF_05, ZF_01, ZF_02],
         sentence: "A store across two pages whose second faults leaves its bytes in the first.",
         lie: Lie::Law(straddle_half_visible),
     },

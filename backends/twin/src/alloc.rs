@@ -95,7 +95,7 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "recommit-zeroes",
         rule: ZF_02,
-        seen_as: &[AF_03],
+        seen_as: &[],
         sentence: "COMMIT of committed pages makes them zero.",
         lie: Lie::Law(recommit_zeroes),
     },
@@ -116,7 +116,7 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "commit-not-zeroed",
         rule: VA_26,
-        seen_as: &[AF_03, ZF_01],
+        seen_as: &[ZF_01, ZF_02],
         sentence: "Newly committed pages hold a byte that is not zero.",
         lie: Lie::Law(commit_not_zeroed),
     },

@@ -6,7 +6,7 @@ use hostmem_model::effect::{Effect, Pages};
 use hostmem_model::page::PageState;
 use hostmem_model::rule::{
     AF_01, AF_02, AF_03, GP_01, HR_04, SM_03, SM_05, VF_01, VF_02, VF_03, VF_05, VF_06, VF_07,
-    VF_08, VF_09, VF_10, VF_11, VF_13, VF_14, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, ZF_01,
+    VF_08, VF_09, VF_10, VF_11, VF_13, VF_14, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, ZF_01, ZF_02,
 };
 use hostmem_model::rules::decide;
 use hostmem_model::verdict::{Answer, Verdict};
@@ -20,7 +20,7 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "decommit-keeps-bytes",
         rule: ZF_01,
-        seen_as: &[VF_13, AF_03],
+        seen_as: &[VF_13, ZF_02],
         sentence: "The bytes of decommitted pages are there again when they are committed again.",
         lie: Lie::Law(decommit_keeps_bytes),
     },

@@ -5,7 +5,7 @@ use hostmem_model::State;
 use hostmem_model::effect::{Effect, Pages};
 use hostmem_model::rule::{
     AF_02, AF_03, GP_01, GP_04, PR_05, PR_06, SM_03, SM_04, VP_01, VP_02, VP_03, VP_05, VP_07,
-    VP_08, VP_09, VP_10, VP_12, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05,
+    VP_08, VP_09, VP_10, VP_12, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, ZF_02,
 };
 use hostmem_model::rules::decide;
 use hostmem_model::verdict::{Answer, Verdict};
@@ -93,7 +93,7 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "noaccess-discards",
         rule: VP_12,
-        seen_as: &[AF_03],
+        seen_as: &[ZF_02],
         sentence: "Pages that become PAGE_NOACCESS lose their bytes.",
         lie: Lie::Law(noaccess_discards),
     },
