@@ -15,6 +15,8 @@ mod arguments;
 mod blocks;
 #[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 mod callbacks;
+#[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
+mod ledger;
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
 pub mod linux;
 

@@ -1,4 +1,5 @@
-//! The Windows build under Wine, driven from Linux: the backend `wine`.
+//! The Windows build under Wine, driven from Linux: the backend `wine`, and [`command`] for
+//! anything else.
 //!
 //! The subject is `hostmem.exe agent --backend win32`, one process for many cases, so that the
 //! judge runs here and Wine only answers.
@@ -6,8 +7,9 @@
 //! Deliberately not here: building `hostmem.exe` (`backends/windows.sh`), and the protocol
 //! ([`crate::agent`]).
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
+use std::process::Command;
 use std::time::Duration;
 use std::{env, fs};
 
@@ -63,26 +65,44 @@ fn built() -> Option<PathBuf> {
     here.ancestors().map(|folder| folder.join(EXE)).find(|exe| exe.is_file())
 }
 
-/// The command under Wine. A prefix of its own, beside the build, keeps the user's out of it;
-/// whoever sets `WINEPREFIX` has decided otherwise.
-fn agent(exe: &Path) -> Result<AgentBackend, String> {
+/// What every program under Wine is given. A prefix of its own, beside the build, keeps the
+/// user's out of it; whoever sets `WINEPREFIX` has decided otherwise.
+fn environment(exe: &Path) -> Result<Vec<(&'static str, OsString)>, String> {
     if !on_path("wine") {
         return Err(
             "no Wine; install the packages that `backends/windows.sh packages` tells".into()
         );
     }
-    let text = |path: &Path| path.to_string_lossy().into_owned();
-    let mut words = vec!["env".to_owned()];
+    let mut set = vec![("WINEDLLOVERRIDES", OsString::from("mscoree,mshtml="))];
+    if env::var_os("WINEDEBUG").is_none() {
+        set.push(("WINEDEBUG", "-all".into()));
+    }
     if env::var_os("WINEPREFIX").is_none() {
         let prefix = exe.with_file_name("wine-prefix");
         fs::create_dir_all(&prefix).map_err(|error| format!("{}: {error}", prefix.display()))?;
-        words.push(format!("WINEPREFIX={}", text(&prefix)));
+        set.push(("WINEPREFIX", prefix.into()));
     }
-    let quiet = ["WINEDEBUG=-all", "WINEDLLOVERRIDES=mscoree,mshtml="].map(str::to_owned);
-    words.extend(quiet);
-    words.extend(["wine".to_owned(), text(exe)]);
+    Ok(set)
+}
+
+fn agent(exe: &Path) -> Result<AgentBackend, String> {
+    let set = environment(exe)?.into_iter();
+    let set = set.map(|(name, value)| format!("{name}={}", value.to_string_lossy()));
+    let mut words: Vec<String> = std::iter::once("env".to_owned()).chain(set).collect();
+    words.extend(["wine".to_owned(), exe.to_string_lossy().into_owned()]);
     words.extend(["agent", "--backend", "win32"].map(str::to_owned));
     AgentBackend::new(&shell_words::join(words), LIMITS)
+}
+
+/// The Windows build under Wine with these arguments, its streams this process's own.
+///
+/// # Errors
+/// If there is no Windows build, or no Wine.
+pub fn command(arguments: &[OsString]) -> Result<Command, String> {
+    let exe = built().ok_or(format!("no Windows build; run {SCRIPT}"))?;
+    let mut command = Command::new("wine");
+    command.envs(environment(&exe)?).arg(exe).args(arguments);
+    Ok(command)
 }
 
 fn on_path(program: &str) -> bool {

@@ -54,6 +54,8 @@ pub enum Effect {
     },
     /// A read saw these bytes.
     Saw(Address, Vec<u8>),
+    /// Somebody wrote these pages unseen, in a watched allocation.
+    Mark(Pages),
     /// Marks of pages are cleared.
     Unmark(Address, Vec<u64>),
     /// Marks of a range of pages are cleared.
@@ -132,6 +134,9 @@ impl State {
                 self.contents.undo_reset(at, size);
             }
             Effect::Saw(at, bytes) => self.saw_bytes(*at, bytes),
+            Effect::Mark(pages) => {
+                self.space.allocation_mut(pages.base).mark(pages.range.clone());
+            }
             Effect::Unmark(base, pages) => {
                 self.space.allocation_mut(*base).unmark(pages.iter().copied());
             }

@@ -15,6 +15,7 @@
 //! Nothing here knows a backend by name: what may differ is in its [`Description`].
 
 mod places;
+mod unseen;
 
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
@@ -96,13 +97,15 @@ pub struct Judge {
     pub state: State,
     subject: Description,
     last_notified: Option<MemoryAvailable>,
+    /// Set if somebody writes unseen.
+    unseen: Option<unseen::Unseen>,
 }
 
 impl Judge {
     /// A judge of a fresh subject.
     #[must_use]
     pub fn new(state: State, subject: &Description) -> Self {
-        Self { state, subject: subject.clone(), last_notified: None }
+        Self { state, subject: subject.clone(), last_notified: None, unseen: None }
     }
 
     /// What the law permits now.
@@ -126,6 +129,7 @@ impl Judge {
         if let Some(divergence) = self.judge_notifications(call, notified) {
             return Judgement::Diverges(divergence);
         }
+        self.remember(call, &judgement.1);
         self.state.apply(&judgement.1);
         judgement.0
     }

@@ -4,7 +4,7 @@
 //!
 //! * [`seed`], [`random`], [`view`]: where random work comes from, and what it may know;
 //! * [`intent`], [`script`], [`swarm`], [`steering`], [`workload`]: what it does;
-//! * [`import`]: logs of real programs become scenarios;
+//! * [`import`]: logs of real programs become scenarios; [`host`]: a real program, live;
 //! * [`run`], [`reduce`]: one case judged step by step, and shrunk if it fails;
 //! * [`known`]: differences that are listed, and so tolerated;
 //! * [`engine`], [`runner`], [`backend`], [`parts`], [`law`]: the seams through which the
@@ -29,6 +29,7 @@ pub mod engine;
 pub mod exhaust;
 pub mod fail_each;
 pub mod files;
+pub mod host;
 pub mod import;
 pub mod intent;
 pub mod known;

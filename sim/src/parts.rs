@@ -72,6 +72,13 @@ pub const BACKENDS: &[Kind] = &[
         about: "this machine's Windows, or Wine: the VirtualAlloc family and its heaps",
         make: |_| Ok(Arc::new(hostmem_backends::win32::Win32Backend::default())),
     },
+    #[cfg(all(windows, target_pointer_width = "64"))]
+    Kind {
+        name: "win32-arena",
+        argument: None,
+        about: "hostmem's own manager over a part of the address space, which serves `host`",
+        make: |_| Ok(Arc::new(hostmem_backends::win32::arena::ArenaBackend::default())),
+    },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {
         name: "wine",

@@ -18,10 +18,10 @@ use std::sync::{OnceLock, PoisonError};
 
 use hostmem_interface::{AccessKind, Address, ExecuteError, Fault, MemoryAccess, NtStatus};
 
-use super::ledger::{Ledger, PAGE};
 use super::manager::{LinuxManager, Space};
-use super::mapping::{Arena, GRANULE, Prot};
+use super::mapping::{Arena, Prot};
 use super::mapping_budget::Purpose;
+use crate::ledger::{GRANULE, Ledger, PAGE};
 use crate::touch::{RawFault, Touch};
 
 /// The only code that is ever run: `ret`.

@@ -9,13 +9,12 @@ use std::ops::Range;
 
 use hostmem_interface::{Address, AllocationType, Protection, Refusal, Win32Error};
 
-use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, Space, pages_of, refuse};
-use super::mapping::GRANULE;
 use super::mapping_budget::Purpose;
-use super::protection::PageState;
 use super::watch::Watch;
 use crate::arguments::{AllocArguments, copies_on_write};
+use crate::ledger::page_state::PageState;
+use crate::ledger::{Allocation, GRANULE, PAGE};
 
 impl LinuxManager {
     pub(super) fn alloc(

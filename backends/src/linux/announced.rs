@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::ledger::PAGE;
+use crate::ledger::PAGE;
 
 /// Announced mappings by base; a size of zero is unknown.
 #[derive(Debug, Default)]

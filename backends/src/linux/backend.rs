@@ -16,7 +16,6 @@ use super::access;
 use super::announced::Announced;
 use super::commit_charge::CommitCharge;
 use super::kernel_view;
-use super::ledger::Ledger;
 use super::malloc::Heaps;
 use super::manager::{LinuxManager, Space};
 use super::mapping::Arena;
@@ -25,6 +24,7 @@ use super::memory_load;
 use super::pressure;
 use super::watch;
 use crate::callbacks::Callbacks;
+use crate::ledger::Ledger;
 use crate::touch::Touch;
 
 /// Capabilities that need nothing of the machine.

@@ -6,9 +6,9 @@ use std::ops::Range;
 use std::sync::atomic::Ordering;
 
 use super::kernel_view::{self, Mapping};
-use super::ledger::Ledger;
 use super::manager::LinuxManager;
 use super::mapping::Prot;
+use crate::ledger::Ledger;
 
 impl LinuxManager {
     /// Compares the two.

@@ -6,7 +6,7 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::ledger::PAGE;
+use crate::ledger::PAGE;
 
 /// Pages committed, and how many may be.
 #[derive(Debug)]

@@ -12,13 +12,13 @@ use std::sync::atomic::Ordering;
 use hostmem_interface::{Address, FreeType, Refusal, Win32Error};
 
 use super::kernel_view;
-use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, Space, pages_of, refuse};
 use super::mapping::Prot;
 use super::mapping_budget::Purpose;
-use super::protection::PageState;
 use super::watch::Watch;
 use crate::arguments;
+use crate::ledger::page_state::PageState;
+use crate::ledger::{Allocation, PAGE};
 
 impl LinuxManager {
     pub(super) fn free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {

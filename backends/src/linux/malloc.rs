@@ -21,12 +21,12 @@ use hostmem_interface::{
 use rlsf::Tlsf;
 
 use super::commit_charge::CommitCharge;
-use super::ledger::PAGE;
-use super::ledger::gaps::Gaps;
 use super::manager::refuse;
-use super::mapping::{Arena, GRANULE, Prot, native, pointer};
+use super::mapping::{Arena, Prot, native, pointer};
 use super::mapping_budget::{MappingBudget, Purpose};
 use crate::blocks::Blocks;
+use crate::ledger::gaps::Gaps;
+use crate::ledger::{GRANULE, PAGE};
 
 /// Addresses for all heaps of a case: wanted, and the least that will do.
 const LARGEST: u64 = 64 << 30;

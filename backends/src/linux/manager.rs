@@ -20,7 +20,6 @@ use hostmem_interface::{
 
 use super::announced::Announced;
 use super::commit_charge::CommitCharge;
-use super::ledger::{Ledger, PAGE};
 use super::malloc::Heaps;
 use super::mapping::Arena;
 use super::mapping_budget::MappingBudget;
@@ -28,6 +27,7 @@ use super::memory_load;
 use super::pressure::Listener;
 use super::watch::Watch;
 use crate::callbacks::Callbacks;
+use crate::ledger::{Ledger, PAGE};
 use crate::touch::Touch;
 
 /// One case's memory, managed as `IHostMemoryManager` demands. Callable from any thread.

@@ -14,9 +14,7 @@ use std::{fmt, io, ptr};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use crate::arguments::USER_SPACE;
-
-/// Win32 allocation granularity: the arena begins and ends on it.
-pub(super) const GRANULE: u64 = 0x1_0000;
+use crate::ledger::GRANULE;
 
 /// What the kernel lets a program do with a page.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -13,7 +13,7 @@
 //!   the calls, checks in documented order and the change last;
 //! * `access`: reads, writes and execution, and what a fault means;
 //! * `checkpoint`: the kernel's view against the ledger;
-//! * `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
+//! * the crate's `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
 //!   much more may be;
 //! * `mapping`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
 //!   kernel.
@@ -29,7 +29,6 @@ mod checkpoint;
 mod commit_charge;
 mod free;
 mod kernel_view;
-mod ledger;
 mod malloc;
 mod manager;
 mod mapping;

@@ -10,8 +10,8 @@ use hostmem_interface::{Address, OutPointer, Protection, Refusal, Win32Error};
 
 use super::manager::{LinuxManager, pages_of, refuse};
 use super::mapping_budget::Purpose;
-use super::protection::PageState;
 use crate::arguments;
+use crate::ledger::page_state::PageState;
 
 impl LinuxManager {
     pub(super) fn protect(

@@ -3,48 +3,15 @@
 //! [`PageState`] is what the ledger keeps of a well-formed one. `PAGE_EXECUTE` is mapped
 //! readable, as it is on x64 (AF-03).
 //!
-//! Deliberately not here: `PAGE_NOCACHE` and `PAGE_WRITECOMBINE` per page. They belong to the
-//! allocation (PR-05), and Linux has no such memory for a program anyway.
+//! Deliberately not here: `PAGE_NOCACHE` and `PAGE_WRITECOMBINE` per page: Linux has no such
+//! memory for a program.
 
 use hostmem_interface::{AccessKind, Protection};
 
 use super::mapping::Prot;
-use crate::arguments::CACHE;
-
-/// What the ledger knows of one page of an allocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct PageState(u16);
+use crate::ledger::page_state::PageState;
 
 impl PageState {
-    /// No memory behind it.
-    pub(super) const RESERVED: Self = Self(0);
-    const GUARD: u16 = 0x100;
-
-    /// Memory with a well-formed protection.
-    pub(super) fn committed(protect: Protection) -> Self {
-        let kept = protect.without(CACHE).0;
-        Self(u16::try_from(kept).expect("a well-formed protection has no high bits"))
-    }
-
-    pub(super) fn is_committed(self) -> bool {
-        self != Self::RESERVED
-    }
-
-    /// The protection as a query shows it; 0 for a reserved page.
-    pub(super) fn shown(self) -> Protection {
-        Protection(u32::from(self.0))
-    }
-
-    /// Whether the next permitted access raises the guard exception.
-    pub(super) fn is_armed(self) -> bool {
-        self.0 & Self::GUARD != 0
-    }
-
-    /// The same page after its guard has fired.
-    pub(super) fn disarmed(self) -> Self {
-        Self(self.0 & !Self::GUARD)
-    }
-
     /// Whether the base protection allows an access, guard or not (AF-02, AF-03).
     pub(super) fn allows(self, kind: AccessKind) -> bool {
         let prot = self.disarmed().prot();

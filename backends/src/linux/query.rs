@@ -13,9 +13,9 @@ use hostmem_interface::{
     RegionType, Win32Error,
 };
 
-use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, refuse};
 use crate::arguments::USER_SPACE;
+use crate::ledger::{Allocation, PAGE};
 
 impl LinuxManager {
     pub(super) fn query(

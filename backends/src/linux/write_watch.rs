@@ -9,10 +9,10 @@ use hostmem_interface::{
     Address, Refusal, WatchAnswer, WatchFlags, WatchPointers, Win32Error, WriteWatch,
 };
 
-use super::ledger::{Allocation, PAGE};
 use super::manager::{LinuxManager, Space, pages_of, refuse};
 use super::watch::Watch;
 use crate::arguments::{self, USER_SPACE};
+use crate::ledger::{Allocation, PAGE};
 
 impl WriteWatch for LinuxManager {
     fn get_write_watch(

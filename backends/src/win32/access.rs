@@ -5,6 +5,8 @@
 //!
 //! Deliberately not here: splitting of long accesses, which the dispatcher does.
 
+use std::ops::Range;
+
 use hostmem_interface::{
     AccessKind, Address, ExecuteError, Fault, MemoryAccess, MemoryBasicInformation, OutPointer,
     Protection, RegionState,
@@ -62,11 +64,7 @@ impl Win32Manager {
         let ledger = self.ledger();
         let range = span(at, size);
         if let Some(own) = ledger.containing(at) {
-            let inside = range.end.min(own.end) - at;
-            if inside < size && permits(at, kind) {
-                return Err(violation(kind, own.end));
-            }
-            return make(touch, system::native(inside)).map_err(fault);
+            return touch_own(touch, &own, kind, range, make);
         }
         let touched = self.heaps.inside_block(&range, || make(touch, system::native(size)));
         touched
@@ -77,6 +75,22 @@ impl Win32Manager {
             }))
             .map_err(fault)
     }
+}
+
+/// Has `make` touch as many bytes of a range as belong to the case's own allocation `own`, which
+/// its first byte lies in, or answers for the access.
+pub(super) fn touch_own(
+    touch: Touch,
+    own: &Range<u64>,
+    kind: AccessKind,
+    range: Range<u64>,
+    mut make: impl FnMut(Touch, usize) -> Result<(), RawFault>,
+) -> Result<(), Fault> {
+    let inside = range.end.min(own.end) - range.start;
+    if range.end > own.end && permits(range.start, kind) {
+        return Err(violation(kind, own.end));
+    }
+    make(touch, system::native(inside)).map_err(fault)
 }
 
 fn fault(raw: RawFault) -> Fault {

@@ -120,7 +120,7 @@ fn describe(asked: &Machine, options: Win32Options) -> Result<Description, OpenE
 }
 
 /// Who answers the calls: `Wine 8.0`, or `Windows 10.0.19045`.
-fn version() -> String {
+pub(super) fn version() -> String {
     if let Some(wine) = wine() {
         return format!("Wine {wine}");
     }

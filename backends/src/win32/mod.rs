@@ -13,18 +13,22 @@
 //! * `access`: reads, writes and execution, and what a fault means;
 //! * `checkpoint`: the system's view against the record;
 //! * `ledger`, `foreign`: what is the case's own, and what is said of anything else;
-//! * `system`, `memory_load`, `pressure`: the system's calls.
+//! * `system`, `memory_load`, `pressure`: the system's calls;
+//! * [`arena`]: another manager, with books of its own over a part of the address space;
+//! * [`host`]: a real .NET runtime in this process, and who answers it.
 //!
-//! Deliberately not here: the law that judges this backend, and an arena. `VirtualAlloc` knows
-//! no allocation inside a reservation, so the case shares the process's address space, and
-//! the capability `private-arena` is absent.
+//! Deliberately not here: the law that judges these backends. In [`Win32Manager`] there is no
+//! arena: `VirtualAlloc` knows no allocation inside a reservation, so the case shares the
+//! process's address space, and the capability `private-arena` is absent.
 
 mod access;
 mod alloc;
+pub mod arena;
 mod backend;
 mod checkpoint;
 mod foreign;
 mod free;
+pub mod host;
 mod ledger;
 mod malloc;
 mod manager;

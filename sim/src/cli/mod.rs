@@ -2,8 +2,8 @@
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
 //! `check` and `replay`, [`known`] deals with known differences; [`check`], [`replay`],
-//! [`shrink`], [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`list`], [`explain`],
-//! [`schema`], [`fmt`] and [`agent`] are the commands.
+//! [`shrink`], [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`host`], [`list`],
+//! [`explain`], [`schema`], [`fmt`] and [`agent`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
@@ -18,6 +18,7 @@ pub mod diff;
 pub mod exhaust;
 pub mod explain;
 pub mod fmt;
+pub mod host;
 pub mod import;
 pub mod judge;
 pub mod known;
@@ -82,6 +83,7 @@ enum Command {
     Conform(conform::Conform),
     Diff(diff::Diff),
     Exhaust(exhaust::Exhaust),
+    Host(host::Host),
     Import(import::Import),
     List(list::List),
     Explain(explain::Explain),
@@ -191,6 +193,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
         Command::Conform(command) => command.run(context),
         Command::Diff(command) => command.run(context),
         Command::Exhaust(command) => command.run(context),
+        Command::Host(command) => command.run(context),
         Command::Import(command) => command.run(context),
         Command::List(command) => command.run(context),
         Command::Explain(command) => command.run(context),

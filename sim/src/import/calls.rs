@@ -16,6 +16,7 @@ use hostmem_interface::scenario::MAX_STEPS;
 use super::error::Damage;
 use super::journal::Journal;
 use super::lines::Lines;
+use super::live::Detail;
 use super::relay::{self, Relay, Source};
 use super::{ImportError, Reason, Summary};
 
@@ -85,6 +86,8 @@ pub(super) struct Asked {
 #[derive(Debug, Default)]
 pub(super) struct RelayLog {
     pub(super) journal: Journal<Asked>,
+    /// What came of calls beside their result, by their index; a text log has none.
+    pub(super) details: BTreeMap<usize, Detail>,
     /// What `loaddll` lines tell: the program, and the runtime if one is known.
     pub(super) modules: Vec<String>,
     pub(super) summary: Summary,
@@ -111,7 +114,7 @@ pub(super) fn read(text: impl BufRead) -> Result<RelayLog, ImportError> {
         }
     }
     let read = lines.read();
-    let RelayLog { mut summary, journal, modules } = pairing.log;
+    let RelayLog { mut summary, journal, modules, details } = pairing.log;
     summary.lines = read;
     if read == 0 {
         return Err(ImportError::Empty { how: HOW });
@@ -123,7 +126,7 @@ pub(super) fn read(text: impl BufRead) -> Result<RelayLog, ImportError> {
     for record in journal.unreturned() {
         summary.leave_out(Reason::NoReturn, record.what.function.name());
     }
-    Ok(RelayLog { journal, modules, summary })
+    Ok(RelayLog { journal, details, modules, summary })
 }
 
 #[derive(Default)]

@@ -18,9 +18,12 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
-use hostmem_interface::scenario::{Action, Expectation, Name, Outputs, Place, Scenario, Step};
+use hostmem_interface::scenario::{
+    Action, Expectation, Expected, Name, Outputs, Place, Scenario, Step,
+};
 use hostmem_interface::{
-    AllocationType, Call, Capabilities, Capability, CriticalLevel, Machine, OutPointer, Protection,
+    AllocationType, Call, Capabilities, Capability, CriticalLevel, Machine, MemoryBasicInformation,
+    OutPointer, Protection, RegionState, Win32Error,
 };
 
 use super::Reason;
@@ -40,7 +43,7 @@ pub(super) enum Target {
 }
 
 /// What a step must come to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Expect {
     /// Whatever the law permits.
     Nothing,
@@ -50,6 +53,14 @@ pub(super) enum Expect {
     At(Target),
     /// Success at an address of the allocation granularity.
     Aligned,
+    /// The protection before.
+    Old(Protection),
+    /// A region of a reservation, which lies there.
+    Region(Target, MemoryBasicInformation),
+    /// These written pages.
+    Pages(Vec<Target>),
+    /// A refusal that does not depend on the machine.
+    Refused(Win32Error),
 }
 
 /// A call with targets for addresses.
@@ -263,22 +274,56 @@ impl<'a> Writer<'a> {
         })
     }
 
+    fn expectation(&self, expect: &Expect) -> Option<Expectation> {
+        let outputs = match expect {
+            Expect::Nothing => return None,
+            Expect::Refused(error) => {
+                let outcome = Expected::Error { win32: vec![*error], hresult: Vec::new() };
+                return Some(Expectation { outcome, notified: None });
+            }
+            Expect::Done => Outputs::default(),
+            Expect::At(target) => Outputs { address: self.place_of(*target), ..Outputs::default() },
+            Expect::Aligned => {
+                Outputs { aligned: Some(Machine::WINDOWS_X64.granularity), ..Outputs::default() }
+            }
+            Expect::Old(protect) => Outputs { old: Some(*protect), ..Outputs::default() },
+            Expect::Pages(pages) => {
+                let pages = pages.iter().map(|page| self.place_of(*page)).collect();
+                Outputs { pages, ..Outputs::default() }
+            }
+            Expect::Region(base, region) => self.region(*base, region),
+        };
+        Some(Expectation::done(outputs))
+    }
+
+    /// What a query shows of a reservation whose base is `base`.
+    fn region(&self, base: Target, region: &MemoryBasicInformation) -> Outputs {
+        let offset = region.base_address.0 - region.allocation_base.0;
+        let within = |place| match place {
+            Place::Relative { name, offset: start } => {
+                Place::Relative { name, offset: start + offset }
+            }
+            absolute @ Place::Absolute(_) => absolute,
+        };
+        let allocation = self.place_of(base);
+        let committed = region.state == RegionState::COMMIT;
+        Outputs {
+            base_address: allocation.map(within),
+            allocation_base: allocation,
+            allocation_protect: Some(region.allocation_protect),
+            region_size: Some(region.region_size),
+            state: Some(region.state),
+            protect: committed.then_some(region.protect),
+            kind: Some(region.kind),
+            ..Outputs::default()
+        }
+    }
+
     fn slot(&mut self, slot: &Slot) {
         let resolved =
             slot.call.resolve(|&target| self.place_of(target).ok_or(()), |&name| Ok::<_, ()>(name));
         let Ok(call) = resolved else { return };
-        let expect = match slot.expect {
-            Expect::Nothing => None,
-            Expect::Done => Some(Expectation::ok()),
-            Expect::At(target) => Some(Expectation::done(Outputs {
-                address: self.place_of(target),
-                ..Outputs::default()
-            })),
-            Expect::Aligned => Some(Expectation::done(Outputs {
-                aligned: Some(Machine::WINDOWS_X64.granularity),
-                ..Outputs::default()
-            })),
-        };
+        let expect = self.expectation(&slot.expect);
         self.scenario.needs = needed(&call).fold(self.scenario.needs, Capabilities::with);
         let bind = slot.bind.map(|block| {
             let name = self.name(format!("r{}", block.0 + 1));
@@ -334,6 +379,7 @@ fn needed<A, M>(call: &Call<A, M>) -> impl Iterator<Item = Capability> + use<A, 
         }
         Call::ResetWriteWatch { .. } => needs[0] = Some(Capability::WriteWatch),
         Call::GetMemoryLoad => needs[0] = Some(Capability::MemoryLoad),
+        Call::Write { .. } => needs[0] = Some(Capability::Contents),
         _ => {}
     }
     needs.into_iter().flatten()

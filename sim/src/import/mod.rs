@@ -9,8 +9,10 @@
 //! says what each becomes; `strace` and `linux` do the same for `strace` logs. `journal` keeps
 //! the order of returns, `regions` who owned which recorded address, `draft` names and holes.
 //!
-//! Deliberately not here: contents (no log has the program's writes), what a query answered
-//! (relay logs have only the buffer's address), decompression and files.
+//! [`live`] takes what `hostmem host` heard itself, which has the answers too, in the same way.
+//!
+//! Deliberately not here: contents (no log has the program's writes), what a query answered in a
+//! relay log (it has only the buffer's address), decompression and files.
 
 mod calls;
 mod draft;
@@ -18,6 +20,7 @@ mod error;
 mod journal;
 mod lines;
 mod linux;
+pub mod live;
 mod regions;
 mod relay;
 mod strace;
@@ -85,6 +88,23 @@ pub fn strace(text: impl BufRead, origin: &str) -> Result<Import, ImportError> {
     import.scenario.source = Some(format!(
         "strace log {origin}; mmap, mprotect, munmap and madvise as the Win32 calls nearest to them"
     ));
+    Ok(import)
+}
+
+/// Makes a scenario of calls that were heard as they were made, in the order in which they took
+/// effect.
+///
+/// `program` names what ran in the scenario's `about`, `source` says where and how.
+///
+/// # Errors
+/// If nothing is left that can be replayed, or it is too much.
+pub fn heard(calls: Vec<live::Heard>, program: &str, source: &str) -> Result<Import, ImportError> {
+    let log = live::log(calls);
+    let wine::Translation { draft, summary, .. } = wine::Translation::of(log);
+    let mut import = finish(draft, summary)?;
+    import.scenario.about =
+        format!("What {program} asked of virtual memory, and what it was answered");
+    import.scenario.source = Some(source.to_owned());
     Ok(import)
 }
 

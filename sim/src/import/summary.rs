@@ -32,6 +32,8 @@ pub enum Reason {
     PartlyUnmapped,
     /// It changes nothing that Win32 has.
     NoEffect,
+    /// A script refused it in front of the manager.
+    Injected,
 }
 
 impl Reason {
@@ -48,6 +50,7 @@ impl Reason {
             Self::FailedOnLinux => "that failed on Linux",
             Self::PartlyUnmapped => "that took away a part of a reservation",
             Self::NoEffect => "without an effect that Win32 has",
+            Self::Injected => "that a script refused",
         }
     }
 }

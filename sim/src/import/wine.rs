@@ -18,17 +18,23 @@
 //! Views (`MapViewOfFile`) are left out although a host hears of them as acquired address
 //! space: a view has no place in a replay that a name could stand for. Heaps likewise.
 //!
+//! Reports of written pages are in [`watch`].
+//!
 //! Deliberately not here: pairing (`calls`), naming and holes (`draft`).
 
+mod watch;
+
+use std::collections::BTreeMap;
 use std::ops::Range;
 
 use hostmem_interface::{
-    AllocationType, Call, FreeType, OutPointer, Protection, WatchFlags, WatchPointers,
+    AllocationType, Call, FreeType, OutPointer, Protection, WatchPointers, Win32Error,
 };
 
 use super::calls::{Asked, Function, RelayLog};
 use super::draft::{self, Draft, Expect, Target, into_block};
 use super::journal::Journal;
+use super::live::{Detail, Marks};
 use super::regions::{BlockId, Regions, granule, pages};
 use super::{Reason, Summary};
 
@@ -39,6 +45,8 @@ const CAPACITY: u64 = 100;
 #[derive(Debug)]
 pub(super) struct Translation {
     journal: Journal<Asked>,
+    details: BTreeMap<usize, Detail>,
+    marks: Marks,
     done: Vec<bool>,
     process: u32,
     regions: Regions,
@@ -52,11 +60,11 @@ type Kept = Result<(), Reason>;
 impl Translation {
     /// Translates every call of the log.
     pub(super) fn of(log: RelayLog) -> Self {
-        let RelayLog { journal, summary, .. } = log;
+        let RelayLog { journal, details, summary, .. } = log;
         let done = vec![false; journal.len()];
         let process = busiest(&journal);
-        let (regions, draft) = (Regions::default(), Draft::default());
-        let mut all = Self { journal, done, process, regions, draft, summary };
+        let (regions, draft, marks) = (Regions::default(), Draft::default(), Marks::default());
+        let mut all = Self { journal, details, marks, done, process, regions, draft, summary };
         for at in 0..all.journal.returned().len() {
             all.one(all.journal.returned()[at]);
         }
@@ -93,28 +101,33 @@ impl Translation {
     fn translate(&mut self, index: usize, asked: Asked, thread: u32, result: u64) -> Kept {
         let [a, b, c, d, e, f, _] = asked.arguments;
         let fine = !failed(asked.function, result);
+        let detail = self.details.remove(&index);
         // The caller's own process is the handle -1, of 32 bits in older logs.
         let own = || (u64::from(low(a)) == 0xFFFF_FFFF).then_some(()).ok_or(Reason::OtherProcess);
         match asked.function {
-            Function::VirtualAlloc => self.allocate(index, thread, (a, b, c, d), result),
+            Function::VirtualAlloc => {
+                self.allocate(index, thread, (a, b, c, d), result, detail.as_ref())
+            }
             Function::VirtualAllocEx | Function::VirtualAllocExNuma => {
                 own()?;
-                self.allocate(index, thread, (b, c, d, e), result)
+                self.allocate(index, thread, (b, c, d, e), result, detail.as_ref())
             }
-            Function::VirtualFree => self.free(thread, (a, b, c), fine),
+            Function::VirtualFree => self.free(thread, (a, b, c), fine, detail.as_ref()),
             Function::VirtualFreeEx => {
                 own()?;
-                self.free(thread, (b, c, d), fine)
+                self.free(thread, (b, c, d), fine, detail.as_ref())
             }
-            Function::VirtualProtect => self.protect(thread, (a, b, c, d), fine),
+            Function::VirtualProtect => self.protect(thread, (a, b, c, d), fine, detail.as_ref()),
             Function::VirtualProtectEx => {
                 own()?;
-                self.protect(thread, (b, c, d, e), fine)
+                self.protect(thread, (b, c, d, e), fine, detail.as_ref())
             }
-            Function::VirtualQuery => self.query(thread, (a, b, c), fine, asked.function),
+            Function::VirtualQuery => {
+                self.query(thread, (a, b, c), fine, asked.function, detail.as_ref())
+            }
             Function::VirtualQueryEx => {
                 own()?;
-                self.query(thread, (b, c, d), fine, asked.function)
+                self.query(thread, (b, c, d), fine, asked.function, detail.as_ref())
             }
             Function::GetWriteWatch => {
                 let null = WatchPointers {
@@ -122,7 +135,7 @@ impl Translation {
                     count: pointer(e),
                     granularity: pointer(f),
                 };
-                self.get_watch(thread, (a, b, c), null, fine)
+                self.get_watch(thread, (a, b, c), null, fine, detail)
             }
             Function::ResetWriteWatch => self.reset_watch(thread, (a, b), fine),
             Function::GlobalMemoryStatus | Function::GlobalMemoryStatusEx => {
@@ -138,13 +151,15 @@ impl Translation {
         thread: u32,
         (address, size, kind, protect): (u64, u64, u64, u64),
         result: u64,
+        detail: Option<&Detail>,
     ) -> Kept {
         let (kind, protect) = (AllocationType(low(kind)), Protection(low(protect)));
         if kind.intersects(AllocationType::PHYSICAL | AllocationType::LARGE_PAGES) {
             return Err(Reason::NoWord);
         }
         if result == 0 {
-            return self.repeat_allocate(thread, address, size, kind, protect);
+            let expect = refusal(detail);
+            return self.repeat_allocate(thread, address, size, (kind, protect), expect);
         }
         if !well_formed(protect) {
             return Err(Reason::AgainstTheLaw);
@@ -162,15 +177,15 @@ impl Translation {
         thread: u32,
         address: u64,
         size: u64,
-        kind: AllocationType,
-        protect: Protection,
+        (kind, protect): (AllocationType, Protection),
+        expect: Expect,
     ) -> Kept {
         if address == 0 {
             self.draft.place(thread, size, kind, protect, None);
         } else {
             let target = self.target(address)?.1;
             let call = draft::allocate(target, size, kind, protect);
-            self.draft.push(thread, call, Expect::Nothing);
+            self.draft.push(thread, call, expect);
         }
         Ok(())
     }
@@ -254,7 +269,13 @@ impl Translation {
         Ok(())
     }
 
-    fn free(&mut self, thread: u32, (address, size, kind): (u64, u64, u64), fine: bool) -> Kept {
+    fn free(
+        &mut self,
+        thread: u32,
+        (address, size, kind): (u64, u64, u64),
+        fine: bool,
+        detail: Option<&Detail>,
+    ) -> Kept {
         let kind = FreeType(low(kind));
         let (block, target) = self.target(address)?;
         let at_base = pages(address, 1).is_some_and(|page| page.start == self.regions.base(block));
@@ -268,11 +289,14 @@ impl Translation {
             (Some(_), false) => return Err(Reason::FailedTakingAway),
             (None, true) => return Err(Reason::AgainstTheLaw),
             (None, false) => {}
-            (Some(_), true) if kind == FreeType::RELEASE => self.regions.release(block),
+            (Some(range), true) if kind == FreeType::RELEASE => {
+                self.marks.clear(range);
+                self.regions.release(block);
+            }
             (Some(range), true) => self.regions.decommit(block, range),
         }
         let call = Call::VirtualFree { address: target, size, kind };
-        self.draft.push(thread, call, expect(fine));
+        self.draft.push(thread, call, if fine { Expect::Done } else { refusal(detail) });
         Ok(())
     }
 
@@ -281,6 +305,7 @@ impl Translation {
         thread: u32,
         (address, size, protect, old): (u64, u64, u64, u64),
         fine: bool,
+        detail: Option<&Detail>,
     ) -> Kept {
         let protect = Protection(low(protect));
         let (block, target) = self.target(address)?;
@@ -294,7 +319,12 @@ impl Translation {
         }
         let old = pointer(old);
         let call = Call::VirtualProtect { address: target, size, protect, old };
-        self.draft.push(thread, call, expect(fine));
+        let expect = match detail {
+            Some(Detail::Old(before)) if fine => Expect::Old(*before),
+            _ if fine => Expect::Done,
+            other => refusal(other),
+        };
+        self.draft.push(thread, call, expect);
         Ok(())
     }
 
@@ -304,15 +334,23 @@ impl Translation {
         (address, buffer, length): (u64, u64, u64),
         fine: bool,
         function: Function,
+        detail: Option<&Detail>,
     ) -> Kept {
         let buffer = pointer(buffer);
         if fine && (length < 48 || buffer == OutPointer::Null) {
             return Err(Reason::AgainstTheLaw);
         }
         match self.target(address) {
-            Ok((_, address)) => {
-                let call = Call::VirtualQuery { address, buffer, length };
-                self.draft.push(thread, call, expect(fine));
+            Ok((block, target)) => {
+                let base = self.regions.base(block);
+                let expect = match detail {
+                    Some(Detail::Region(region)) if region.allocation_base.0 == base => {
+                        Expect::Region(into_block(block, base, base), *region)
+                    }
+                    _ => expect(fine),
+                };
+                let call = Call::VirtualQuery { address: target, buffer, length };
+                self.draft.push(thread, call, expect);
             }
             Err(reason) if fine => {
                 let how = (buffer, length);
@@ -320,35 +358,6 @@ impl Translation {
             }
             Err(reason) => return Err(reason),
         }
-        Ok(())
-    }
-
-    fn get_watch(
-        &mut self,
-        thread: u32,
-        (flags, address, size): (u64, u64, u64),
-        null: WatchPointers,
-        fine: bool,
-    ) -> Kept {
-        let flags = WatchFlags(low(flags));
-        let lawful = self.is_watched(address, size)
-            && null == WatchPointers::default()
-            && flags.without(WatchFlags::RESET) == WatchFlags(0);
-        let (_, target) = self.target(address)?;
-        if fine && !lawful {
-            return Err(Reason::AgainstTheLaw);
-        }
-        let call = Call::GetWriteWatch { address: target, size, flags, capacity: CAPACITY, null };
-        self.draft.push(thread, call, expect(fine));
-        Ok(())
-    }
-
-    fn reset_watch(&mut self, thread: u32, (address, size): (u64, u64), fine: bool) -> Kept {
-        let (_, target) = self.target(address)?;
-        if fine && !self.is_watched(address, size) {
-            return Err(Reason::AgainstTheLaw);
-        }
-        self.draft.push(thread, Call::ResetWriteWatch { address: target, size }, expect(fine));
         Ok(())
     }
 
@@ -361,12 +370,6 @@ impl Translation {
     /// The pages of a range, if one reservation holds them all.
     fn within(&self, address: u64, size: u64) -> Option<Range<u64>> {
         pages(address, size).filter(|range| self.regions.holding(range).is_some())
-    }
-
-    fn is_watched(&self, address: u64, size: u64) -> bool {
-        let range = self.within(address, size);
-        let block = range.and_then(|range| self.regions.holding(&range));
-        block.is_some_and(|block| self.regions.is_watched(block))
     }
 }
 
@@ -416,6 +419,15 @@ fn low(register: u64) -> u32 {
 
 const fn pointer(address: u64) -> OutPointer {
     if address == 0 { OutPointer::Null } else { OutPointer::Valid }
+}
+
+/// What a failure is expected to be again: nothing, if it may have been the machine's.
+fn refusal(detail: Option<&Detail>) -> Expect {
+    let machine = [Win32Error::ERROR_NOT_ENOUGH_MEMORY, Win32Error::ERROR_COMMITMENT_LIMIT];
+    match detail {
+        Some(Detail::Refused(error)) if !machine.contains(error) => Expect::Refused(*error),
+        _ => Expect::Nothing,
+    }
 }
 
 const fn expect(fine: bool) -> Expect {

@@ -49,9 +49,20 @@ impl Possible {
 /// first is that of the order of the file, if it is lawful.
 #[must_use]
 pub fn orders(judge: &Judge, steps: &[Heard<'_>]) -> Vec<Possible> {
+    orders_under(judge, steps, &|_, _| false)
+}
+
+/// The same for steps of which some are known to have ended before others began:
+/// `before(a, b)`, which implies `a < b`.
+#[must_use]
+pub fn orders_under(
+    judge: &Judge,
+    steps: &[Heard<'_>],
+    before: &dyn Fn(usize, usize) -> bool,
+) -> Vec<Possible> {
     let search = |follows| {
         let footprints = steps.iter().map(|step| Footprint::of(step, judge)).collect();
-        let mut search = Search { steps, footprints, follows, found: Vec::new() };
+        let mut search = Search { steps, footprints, follows, before, found: Vec::new() };
         search.go_on(judge, &mut Vec::new());
         search.found
     };
@@ -67,6 +78,7 @@ struct Search<'a> {
     steps: &'a [Heard<'a>],
     footprints: Vec<Footprint>,
     follows: Follows,
+    before: &'a dyn Fn(usize, usize) -> bool,
     found: Vec<Possible>,
 }
 
@@ -86,7 +98,8 @@ impl Search<'_> {
             let swapped = |last: &usize| {
                 *last > next && !self.footprints[*last].touches(&self.footprints[next])
             };
-            if done || order.last().is_some_and(swapped) {
+            let early = |other: usize| !order.contains(&other) && (self.before)(other, next);
+            if done || order.last().is_some_and(swapped) || (0..next).any(early) {
                 continue;
             }
             let mut trial = judge.clone();
@@ -116,6 +129,7 @@ const fn is_agreement(judgement: &Judgement) -> bool {
 
 fn judged(judge: &mut Judge, heard: &Heard<'_>) -> Judgement {
     let Heard { call, outcome, notified } = heard;
+    judge.believe(call, outcome);
     let verdict = judge.decide(call);
     judge.judge(call, &verdict, outcome, notified)
 }
