@@ -19,12 +19,14 @@ mod unseen;
 
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
-    Address, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
+    Address, AllocationType, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
     MemoryBasicInformation, Outcome, Refusal, Value, Win32Error,
 };
 
 use crate::effect::Effect;
-use crate::rule::{HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RS_01, RuleId, ZF_01, ZF_02};
+use crate::rule::{
+    HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RS_01, RuleId, VA_27, ZF_01, ZF_02,
+};
 use crate::rules::decide;
 use crate::state::{SMALL, State};
 use crate::verdict::{Answer, No, Permitted, Verdict};
@@ -215,11 +217,33 @@ impl Judge {
                 self.fit_no(No::Win32(Win32Error::ERROR_INVALID_ADDRESS), refusal),
                 Fit::Yes(_)
             );
-            if says_487 && let Some((start, end)) = unowned_reservation(verdict) {
+            if says_487 && let Some((start, end)) = self.unowned_reservation(call, verdict) {
                 return Judgement::Taken { start, end, otherwise: divergence };
             }
         }
         Judgement::Diverges(divergence)
+    }
+
+    /// The range of a reservation of memory that the case does not own: one that may succeed,
+    /// or one that the commit limit forbids, where what is in the way may be told first.
+    fn unowned_reservation(&self, call: &Call, verdict: &Verdict) -> Option<(Address, Address)> {
+        let lawful = verdict.readings().find_map(|reading| match &reading.effect {
+            Effect::Reserve { base: Some(base), size, .. } => {
+                Some((*base, base.wrapping_add(*size)))
+            }
+            _ => None,
+        });
+        let forbidden = || match (call, verdict.first.rule) {
+            (Call::VirtualAlloc { address, size, kind, .. }, VA_27)
+                if kind.contains(AllocationType::RESERVE) && !address.is_null() =>
+            {
+                let machine = self.state.machine();
+                let end = address.checked_add(*size)?.0.checked_next_multiple_of(machine.page)?;
+                Some((address.align_down(machine.granularity), Address(end)))
+            }
+            _ => None,
+        };
+        lawful.or_else(forbidden)
     }
 
     fn lack_of_memory(&self, call: &Call, refusal: Refusal) -> Judgement {
@@ -445,14 +469,6 @@ pub fn expected(verdict: &Verdict) -> String {
         }
     }
     words.join(", or ")
-}
-
-/// The range of an explicit reservation that the verdict permits.
-fn unowned_reservation(verdict: &Verdict) -> Option<(Address, Address)> {
-    verdict.readings().find_map(|reading| match &reading.effect {
-        Effect::Reserve { base: Some(base), size, .. } => Some((*base, base.wrapping_add(*size))),
-        _ => None,
-    })
 }
 
 fn yes_if(fits: bool, effect: impl FnOnce() -> Effect) -> Fit {

@@ -196,7 +196,7 @@ fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageS
         return verdict;
     }
     if pages.is_committed() && !state.may_commit(size) {
-        return commit_limit();
+        return Verdict::only(commit_limit());
     }
     let rule = if !kind.contains(RESERVE) {
         VA_09
@@ -224,9 +224,7 @@ fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageStat
         let tail = !owned && state.space.owner_of_granule(address).is_some();
         return Verdict::refuse(if tail { VA_16 } else { VA_15 }, BAD_ADDRESS);
     }
-    if pages.is_committed() && !state.may_commit(size) {
-        return commit_limit();
-    }
+    let beyond_limit = pages.is_committed() && !state.may_commit(size);
     let rule = if terms.physical {
         VA_45B
     } else if kind.contains(TOP_DOWN) {
@@ -237,24 +235,28 @@ fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageStat
         VA_17
     };
     let effect = Effect::Reserve { base: Some(base), size, terms, state: pages };
-    let success = Permitted::success(rule, Answer::Address(base), effect);
+    // Which of the limit and what is in the way is reported is not documented.
+    let otherwise = if beyond_limit {
+        commit_limit()
+    } else {
+        Permitted::success(rule, Answer::Address(base), effect)
+    };
     if state.foreign_overlapping(base, Address(end)).is_some() {
         // The runtime mapped something there by itself.
-        return Verdict::refuse(VA_15, BAD_ADDRESS).or(success);
+        return Verdict::refuse(VA_15, BAD_ADDRESS).or(otherwise);
     }
     if end > machine.end() - machine.granularity {
         // Whether the last granule can be had is not certain (VQ-12).
-        return Verdict::only(success)
+        return Verdict::only(otherwise)
             .or(Permitted::refused(VA_06, No::Win32(BAD_ARGUMENT)))
             .or(Permitted::refused(VA_15, No::Win32(BAD_ADDRESS)));
     }
-    let committed = if pages.is_committed() { size } else { 0 };
-    beside_heaps(state, committed, Verdict::only(success))
+    let committed = if pages.is_committed() && !beyond_limit { size } else { 0 };
+    beside_heaps(state, committed, Verdict::only(otherwise))
 }
 
-fn commit_limit() -> Verdict {
-    let no = No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT);
-    Verdict::only(Permitted::refused(VA_27, no))
+fn commit_limit() -> Permitted {
+    Permitted::refused(VA_27, No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT))
 }
 
 /// Whether the memory of heaps counts against a limit of commit, and how much it is, is the
@@ -267,8 +269,7 @@ fn beside_heaps(state: &State, bytes: u64, success: Verdict) -> Verdict {
     if bytes == 0 || !upper || state.heaps.count() == 0 {
         return success;
     }
-    let no = No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT);
-    success.or(Permitted::refused(VA_27, no))
+    success.or(commit_limit())
 }
 
 fn commit(state: &State, request: &Request) -> Verdict {
@@ -292,7 +293,7 @@ fn commit(state: &State, request: &Request) -> Verdict {
     let committed = allocation.committed_in(pages.clone());
     let more = (count - committed) * state.machine().page;
     if !state.may_commit(more) {
-        return commit_limit();
+        return Verdict::only(commit_limit());
     }
     let pages_state = PageState::committed(protect);
     let same = allocation.runs(pages.clone()).all(|(_, old)| old == pages_state);

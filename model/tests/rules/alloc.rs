@@ -179,6 +179,22 @@ fn a_mapping_may_be_in_the_way() {
     world.rows(&[(alloc(P, PAGE, R, RW), "VA-17 0x100000")]);
 }
 
+/// A mapping in the way and the commit limit may be told in either order.
+#[test]
+fn a_mapping_may_be_in_the_way_of_what_is_beyond_the_limit() {
+    let machine = Machine { commit_limit: Some(PAGE), ..Machine::WINDOWS_X64 };
+    let mut world = World::on(machine);
+    world.does(&acquire(P, PAGE));
+    let over = "VA-27 refused for lack of memory (ERROR_COMMITMENT_LIMIT)";
+    let last = END - GRANULE;
+    world.rows(&[
+        (alloc(P, 2 * PAGE, RC, RW), &format!("VA-15 {ADDRESS} | {over}")),
+        (alloc(P, PAGE, RC, RW), &format!("VA-15 {ADDRESS} | VA-17 0x100000")),
+        (alloc(P + GRANULE, 2 * PAGE, RC, RW), over),
+        (alloc(last, 2 * PAGE, RC, RW), &format!("{over} | VA-06 {BAD} | VA-15 {ADDRESS}")),
+    ]);
+}
+
 /// A commit says what it did: first memory, the same again, another protection, a guard.
 #[test]
 fn commits_inside_an_allocation() {

@@ -220,6 +220,15 @@ fn taken() {
     assert_eq!(it.refused(&alloc(P + 1, PAGE, R, RW), WRAPPED | 487, None), said);
     assert!(it.refused(&alloc(P, PAGE, R, RW), WRAPPED | 87, Some(87)).starts_with("not VA-17"));
     assert!(it.refused(&alloc(0, PAGE, R, RW), WRAPPED | 487, Some(487)).starts_with("not VA-12"));
+    // Beyond the commit limit too: which of the two is told first is the manager's business.
+    let machine = Machine { commit_limit: Some(PAGE), ..Machine::WINDOWS_X64 };
+    let tight = Bench { world: World::on(machine), subject: description(machine) };
+    let said_tight = "taken 0x100000 to 0x102000 or VA-27";
+    assert_eq!(tight.refused(&alloc(P + 1, PAGE, RC, RW), WRAPPED | 487, Some(487)), said_tight);
+    for other in [alloc(0, 2 * PAGE, RC, RW), alloc(0, 2 * PAGE, C, RW)] {
+        let said = tight.refused(&other, WRAPPED | 487, Some(487));
+        assert!(said.starts_with("not VA-27"), "{other:?}: {said}");
+    }
     let yes_no = Bench::new(&[]).grain(Grain::YesNo);
     assert_eq!(yes_no.refused(&alloc(P + 1, PAGE, R, RW), 0x8000_4005, None), said);
 }
