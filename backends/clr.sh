@@ -134,7 +134,7 @@ check() {
     echo "$name: $(cat "$out/plain"); $(grep "calls judged" "$out/stderr" | cut -d: -f1)"
   done
   for mode in "" --serve; do
-    hosted oom $mode --pressure "$sources/short.json" >"$out/stdout" 2>"$out/stderr" || fail "oom: exit status $?"
+    hosted oom $mode --pressure "$sources/short.pressure" >"$out/stdout" 2>"$out/stderr" || fail "oom: exit status $?"
     grep -q "oom caught True went on True" "$out/stdout" && grep -q "script refused 12 calls$" "$out/stderr" &&
       ! grep -q "diverges:" "$out/stderr" || { fail "oom $mode under pressure"; cat "$out/stdout" "$out/stderr" >&2; }
   done

@@ -36,6 +36,6 @@ fn a_script_that_is_none_is_told_of_with_its_place() {
 
 #[test]
 fn the_scripts_that_ship_with_the_programs_are_read() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/clr/programs/short.json");
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/clr/programs/short.pressure");
     hostmem::host::pressure::load(path.as_ref()).unwrap();
 }

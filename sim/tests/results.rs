@@ -322,15 +322,15 @@ fn a_merge_tells_what_is_missing_and_what_contradicts() {
     let text = fs::read_to_string(folder.path().join(&two)).unwrap();
     let lines: Vec<&str> = text.lines().collect();
     let write = |name: &str, text: String| fs::write(folder.path().join(name), text).unwrap();
-    write("short.jsonl", format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..40]));
+    write("short.pressurel", format!("{}\n{}\n{}", lines[0], lines[1], &lines[2][..40]));
     write("wrong.jsonl", text.replacen(r#""word":"agrees""#, r#""word":"broken""#, 1));
     write("other.jsonl", text.replacen(r#""seed":"7""#, r#""seed":"9""#, 1));
     write("stray.jsonl", text.replacen(r#""case":1,"#, r#""case":3,"#, 1));
     let with = |file: &str| merge(folder.path(), &[&one, &two, &three, Path::new(file)], &[]);
-    let ended = merge(folder.path(), &[&one, Path::new("short.jsonl"), &three], &[]);
+    let ended = merge(folder.path(), &[&one, Path::new("short.pressurel"), &three], &[]);
     assert_eq!(ended.code, Some(1));
-    assert!(ended.stdout.contains("short.jsonl: shard 2/3 has 1 of 8 results"), "{ended:?}");
-    assert!(ended.stderr.contains("short.jsonl: a torn last line"), "{ended:?}");
+    assert!(ended.stdout.contains("short.pressurel: shard 2/3 has 1 of 8 results"), "{ended:?}");
+    assert!(ended.stderr.contains("short.pressurel: a torn last line"), "{ended:?}");
     for (file, words) in [
         ("wrong.jsonl", "wrong.jsonl:2: case 1 on backend 0 contradicts part-2.jsonl:2"),
         ("other.jsonl", r#"other.jsonl:1: not of the campaign of part-1.jsonl: seed is "9""#),

@@ -43,8 +43,7 @@ impl ArenaManager {
             return decommit(allocation, &range);
         }
         if allocation.committed(&range) > 0 {
-            // SAFETY: an allocation of ours, which its owner gives back.
-            unsafe { change(&range, Change::Decommit) }.map_err(Refusal::from_win32)?;
+            take_memory(allocation, &range)?;
         }
         let zone = zones.at_mut(range.start).expect("found just now");
         zone.ledger.remove(range.start);
@@ -216,10 +215,22 @@ fn decommit(allocation: &mut Allocation, range: &Range<u64>) -> Result<(), Refus
     if allocation.watched {
         watch::keep_marks(allocation, range)?;
     }
-    // SAFETY: pages of ours, which their owner gives back.
-    unsafe { change(range, Change::Decommit) }.map_err(Refusal::from_win32)?;
+    take_memory(allocation, range)?;
     set(allocation, range, PageState::RESERVED);
     Ok(())
+}
+
+/// Has the system take the memory of a range. Guards first: Wine raises them even where there is
+/// no memory any more.
+fn take_memory(allocation: &Allocation, range: &Range<u64>) -> Result<(), Refusal> {
+    let mut armed = allocation.runs(range).filter(|(_, state)| state.is_armed());
+    let disarmed = armed.try_for_each(|(run, state)| {
+        // SAFETY: committed pages of ours, which their owner gives back.
+        unsafe { change(&run, Change::Protect(state.disarmed().shown())) }
+    });
+    // SAFETY: likewise.
+    let taken = disarmed.and_then(|()| unsafe { change(range, Change::Decommit) });
+    taken.map_err(Refusal::from_win32)
 }
 
 /// Takes over which guards have fired: the system disarms them behind our back.
@@ -237,10 +248,8 @@ fn settle_guards(allocation: &mut Allocation, range: &Range<u64>) {
 }
 
 fn inside(page: u64, allocation: &mut Allocation) -> MemoryBasicInformation {
-    if allocation.state(page).is_armed() {
-        let run = allocation.pages.end((page - allocation.base) / PAGE);
-        settle_guards(allocation, &(page..allocation.base + run * PAGE));
-    }
+    let behind = page..allocation.range().end;
+    settle_guards(allocation, &behind);
     let number = (page - allocation.base) / PAGE;
     let state = allocation.pages.value(number);
     let (shown_state, protect) = if state.is_committed() {
