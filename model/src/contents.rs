@@ -148,6 +148,11 @@ impl Contents {
         self.pages.keys().map(|number| Address(number * self.page))
     }
 
+    /// Those of them that the range `[at, at + size)` touches.
+    pub fn written_in(&self, at: Address, size: u64) -> impl Iterator<Item = Address> {
+        self.numbers(at, size).map(|(number, _)| Address(number * self.page))
+    }
+
     /// A read gave `seen` at `at`: settles what it settles.
     pub(crate) fn saw(&mut self, at: Address, seen: &[u8]) {
         let pieces: Vec<_> = self.pieces(at, seen.len() as u64).collect();

@@ -15,6 +15,7 @@
 //! * [`campaign`]: many cases on many threads, told of in one order;
 //! * [`results`]: what came of them on disk: resumed, and merged;
 //! * [`reproducer`]: failures as tests and programs for people without hostmem;
+//! * [`viewer`]: a case as one page, the address space step by step;
 //! * [`report`], [`output`], [`progress`], [`panics`]: what people and programs get to see;
 //! * [`cli`]: the command.
 //!
@@ -50,4 +51,5 @@ pub mod seed;
 pub mod steering;
 pub mod swarm;
 pub mod view;
+pub mod viewer;
 pub mod workload;

@@ -3,7 +3,7 @@
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
 //! `check` and `replay`, [`known`] deals with known differences; [`check`], [`replay`],
 //! [`shrink`], [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`host`], [`list`],
-//! [`explain`], [`schema`], [`fmt`] and [`agent`] are the commands.
+//! [`explain`], [`schema`], [`fmt`], [`view`] and [`agent`] are the commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
@@ -28,6 +28,7 @@ pub mod options;
 pub mod replay;
 pub mod schema;
 pub mod shrink;
+pub mod view;
 
 use std::ffi::OsString;
 use std::io::{self, Write as _};
@@ -88,6 +89,7 @@ enum Command {
     List(list::List),
     Explain(explain::Explain),
     Shrink(shrink::Shrink),
+    View(view::View),
     Schema(schema::Schema),
     Fmt(fmt::Fmt),
     #[cfg(any(target_os = "linux", windows))]
@@ -198,6 +200,7 @@ fn dispatch(command: Command, context: &mut Context<'_>) -> Result<ExitStatus, E
         Command::List(command) => command.run(context),
         Command::Explain(command) => command.run(context),
         Command::Shrink(command) => command.run(context),
+        Command::View(command) => command.run(context),
         Command::Schema(command) => command.run(context),
         Command::Fmt(command) => command.run(context),
         #[cfg(any(target_os = "linux", windows))]

@@ -236,7 +236,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    pub(super) fn resolve(&self, call: &SymbolicCall) -> ControlFlow<Ending, Call> {
+    pub(crate) fn resolve(&self, call: &SymbolicCall) -> ControlFlow<Ending, Call> {
         let unbound = || Ending::Skipped("a name of this step was never bound".to_owned());
         let place = |place: &Place| self.address(*place).ok_or_else(unbound);
         let heap =

@@ -136,7 +136,7 @@ fn judged(judge: &mut Judge, heard: &Heard<'_>) -> Judgement {
 
 impl Case<'_> {
     /// Whether only one state is possible.
-    pub(super) const fn is_certain(&self) -> bool {
+    pub(crate) const fn is_certain(&self) -> bool {
         self.others.is_empty()
     }
 

@@ -120,20 +120,53 @@ pub fn run_scenario(
     backend: &dyn Backend,
     observe: Observe<'_>,
 ) -> Outcome {
-    run_ahead(scenario, id, backend, true, observe)
+    run_ahead(scenario, id, backend, true, &mut |run| run.all_steps(scenario, id, observe))
 }
 
 /// The same, and the subject is never told what comes next.
 pub(super) fn run_call_by_call(scenario: &Scenario, backend: &dyn Backend) -> Outcome {
-    run_ahead(scenario, "", backend, false, &mut |_, _| {})
+    let quiet = &mut |_: &Step, _: &Answered| {};
+    run_ahead(scenario, "", backend, false, &mut |run| run.all_steps(scenario, "", quiet))
 }
 
-fn run_ahead(
+/// One run of a scenario.
+pub(super) struct Run<'a> {
+    /// Who is called.
+    pub(super) callee: &'a mut dyn Callee,
+    /// Whom the calls reach in the end; nobody where the model is asked itself.
+    pub(super) subject: Option<&'a dyn Subject>,
+    /// What it says of itself.
+    pub(super) description: &'a Description,
+    /// Whether it may be told what comes next.
+    pub(super) ahead: bool,
+}
+
+impl Run<'_> {
+    fn all_steps(self, scenario: &Scenario, id: &str, observe: Observe<'_>) -> Outcome {
+        let description = self.description;
+        let mut case = self.case(scenario, id).observed_by(observe);
+        let flow = all_steps(&mut case, &scenario.steps);
+        Outcome::of(&case, flow, description)
+    }
+
+    /// The case that is run.
+    pub(super) fn case<'c>(self, scenario: &Scenario, id: &str) -> Case<'c>
+    where
+        Self: 'c,
+    {
+        let state = State::new(shown_machine(&scenario.machine, self.description));
+        let case = Case::new(self.callee, state, self.description, scenario.level, id.as_bytes());
+        if self.ahead { case } else { case.call_by_call() }
+    }
+}
+
+/// Carries out runs on fresh subjects until one counts.
+pub(super) fn run_ahead(
     scenario: &Scenario,
     id: &str,
     backend: &dyn Backend,
     mut ahead: bool,
-    observe: Observe<'_>,
+    carry_out: &mut dyn FnMut(Run<'_>) -> Outcome,
 ) -> Outcome {
     let machine = scenario.machine.machine();
     if let Some(contradiction) = self_check(scenario, id) {
@@ -154,7 +187,7 @@ fn run_ahead(
         }
         make_room(&*subject, attempt);
         let outcome = with_threads(&*subject, |callee| {
-            run_steps(scenario, id, callee, description, ahead, observe)
+            carry_out(Run { callee, subject: Some(&*subject), description, ahead })
         });
         if let Some(wrong) = subject.went_wrong_ahead() {
             ahead = false;
@@ -181,6 +214,17 @@ fn run_ahead(
 /// expected answer wherever that is lawful.
 #[must_use]
 pub fn self_check(scenario: &Scenario, id: &str) -> Option<Outcome> {
+    let quiet = &mut |_: &Step, _: &Answered| {};
+    let outcome = run_lawfully(scenario, &mut |run| run.all_steps(scenario, id, quiet));
+    let wrong = matches!(outcome.ending, Ending::Diverges(_) | Ending::Unreadable(_));
+    wrong.then_some(Outcome { self_check: true, ..outcome })
+}
+
+/// A run on the model, which gives the expected answer wherever that is lawful.
+pub(super) fn run_lawfully(
+    scenario: &Scenario,
+    carry_out: &mut dyn FnMut(Run<'_>) -> Outcome,
+) -> Outcome {
     let machine = scenario.machine.machine();
     let description = Description {
         name: "model".to_owned(),
@@ -191,27 +235,8 @@ pub fn self_check(scenario: &Scenario, id: &str) -> Option<Outcome> {
         absent: Vec::new(),
     };
     let mut lawful = Lawful::new(State::new(machine));
-    let outcome = run_steps(scenario, id, &mut lawful, &description, false, &mut |_, _| {});
-    let wrong = matches!(outcome.ending, Ending::Diverges(_) | Ending::Unreadable(_));
-    wrong.then_some(Outcome { self_check: true, ..outcome })
-}
-
-fn run_steps(
-    scenario: &Scenario,
-    id: &str,
-    callee: &mut dyn Callee,
-    description: &Description,
-    ahead: bool,
-    observe: Observe<'_>,
-) -> Outcome {
-    let state = State::new(shown_machine(&scenario.machine, description));
-    let mut case =
-        Case::new(callee, state, description, scenario.level, id.as_bytes()).observed_by(observe);
-    if !ahead {
-        case = case.call_by_call();
-    }
-    let flow = all_steps(&mut case, &scenario.steps);
-    Outcome::of(&case, flow, description)
+    let (callee, subject) = (&mut lawful, None);
+    carry_out(Run { callee, subject, description: &description, ahead: false })
 }
 
 fn all_steps(case: &mut Case<'_>, steps: &[Step]) -> ControlFlow<Ending> {
