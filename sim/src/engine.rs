@@ -13,6 +13,7 @@ use hostmem_interface::scenario::Scenario;
 use crate::files::NamedScenario;
 use crate::report::CaseResult;
 use crate::run::Coverage;
+use crate::runner::trace::TraceLine;
 use crate::seed::CaseSeed;
 
 /// What an engine is asked to do beyond the case itself.
@@ -65,7 +66,7 @@ pub struct Ran {
     /// Which rules decided; empty unless asked for.
     pub coverage: Coverage,
     /// A line for each step; empty unless asked for.
-    pub trace: Vec<String>,
+    pub trace: Vec<TraceLine>,
 }
 
 impl From<CaseResult> for Ran {

@@ -1,6 +1,6 @@
-//! What is kept of a failure: the smallest scenario that shows it, as a file, the tests and
-//! programs that [`crate::reproducer`] writes from it, and the exact command that does it
-//! again.
+//! What is kept of a failure: the smallest scenario that shows it, as a file, the page that
+//! shows it step by step ([`crate::viewer`]), the tests and programs that
+//! [`crate::reproducer`] writes from it, and the exact command that does it again.
 //!
 //! Nothing is written unless something failed. Failures of one kind ([`super::shape`]) on one
 //! backend share a file, which holds the smallest of them; between two of a size, that of the
@@ -18,13 +18,19 @@ use super::plan::Case;
 use super::shape;
 use crate::backend::Named;
 use crate::engine::Ran;
-use crate::files::write;
+use crate::files::load::shown;
+use crate::files::{NamedScenario, write};
+use crate::known::Known;
 use crate::output;
-use crate::report::CaseResult;
+use crate::report::{CaseResult, Suite};
 use crate::reproducer::{self, ENDINGS, Story};
+use crate::viewer;
 
 /// Where failures are written, below the current folder.
 pub const FOLDER: &str = "hostmem-results";
+
+/// What the name of a page ends in.
+const PAGE: &str = "html";
 
 /// How a user runs a case again.
 #[derive(Clone, Debug, Default)]
@@ -117,7 +123,12 @@ impl Recipe {
 /// Keeps what there is to keep of a failure.
 pub(super) fn keep(ran: &mut Ran, case: &Case<'_>, backend: &Named, recipe: &Recipe) {
     ran.result.replay = Some(recipe.command(case, backend));
-    let Some(failing) = ran.failing.take() else { return };
+    let Some(failing) = ran.failing.take() else {
+        if let Case::Scenario(scenario) = case {
+            show(&mut ran.result, scenario, backend, recipe);
+        }
+        return;
+    };
     let kind = match &ran.result.shrunk {
         Some(shrunk) => shrunk.kind.clone(),
         None => kind(ran.result.rule.as_deref().unwrap_or("broken"), &failing),
@@ -128,10 +139,11 @@ pub(super) fn keep(ran: &mut Ran, case: &Case<'_>, backend: &Named, recipe: &Rec
         Case::Scenario(_) | Case::FailEach(_) => 0,
     };
     let rank = (failing.steps.len(), scenario::write(&failing).len(), index, case.name());
-    let put = || put(&path, &failing, &ran.result, &backend.spec);
+    let put = || put(&path, &failing, &ran.result, backend, &recipe.program);
     match recipe.kept.smallest(&path, rank, put) {
         Ok(()) => {
-            ran.result.replay = Some(recipe.replay(&crate::files::load::shown(&path), backend));
+            ran.result.replay = Some(recipe.replay(&shown(&path), backend));
+            ran.result.view = view_of(&path);
             ran.result.file = Some(path);
         }
         // The failure itself is worth more than its file: the command above still finds it.
@@ -151,19 +163,69 @@ pub fn leave(
     recipe: &Recipe,
 ) -> Result<PathBuf, String> {
     let path = recipe.folder.join(file_name(&kind(failure, failing), &backend.name));
-    put(&path, failing, result, &backend.spec)?;
+    put(&path, failing, result, backend, &recipe.program)?;
     Ok(path)
 }
 
-/// Writes a scenario and what goes with it, making its folder first.
-fn put(path: &Path, failing: &Scenario, result: &CaseResult, spec: &str) -> Result<(), String> {
-    if let Some(folder) = path.parent() {
-        std::fs::create_dir_all(folder)
-            .map_err(|error| format!("{}: the folder cannot be made: {error}", folder.display()))?;
+/// The page beside a kept scenario, if there is one.
+#[must_use]
+pub fn view_of(path: &Path) -> Option<PathBuf> {
+    let page = path.with_extension(PAGE);
+    page.exists().then_some(page)
+}
+
+/// Leaves a page that shows a scenario of the user's, or of those that ship, which fails.
+fn show(result: &mut CaseResult, case: &NamedScenario, backend: &Named, recipe: &Recipe) {
+    let name = case.name.trim_end_matches(".zst").trim_end_matches(".json");
+    let name = name.trim_start_matches("./").replace(['/', '\\', ':', ' '], "-");
+    let path = recipe.folder.join(file_name(&name, &backend.name)).with_extension(PAGE);
+    let replay = result.replay.clone().unwrap_or_default();
+    match make_folder(&path).and_then(|()| page(&path, case, result, backend, &replay)) {
+        Ok(()) => result.view = Some(path),
+        Err(why) => output::complain(&why),
     }
+}
+
+fn page(
+    path: &Path,
+    case: &NamedScenario,
+    found: &CaseResult,
+    backend: &Named,
+    replay: &str,
+) -> Result<(), String> {
+    let how = viewer::How { backend: Some(backend), replay, found: Some(found) };
+    let viewed = viewer::view(case, &how, &Known::default()).map_err(|error| error.to_string())?;
+    write::bytes(path, viewed.html.as_bytes()).map_err(|error| error.to_string())
+}
+
+fn make_folder(path: &Path) -> Result<(), String> {
+    let Some(folder) = path.parent() else { return Ok(()) };
+    std::fs::create_dir_all(folder)
+        .map_err(|error| format!("{}: the folder cannot be made: {error}", folder.display()))
+}
+
+/// Writes a scenario and what goes with it, making its folder first.
+fn put(
+    path: &Path,
+    failing: &Scenario,
+    result: &CaseResult,
+    backend: &Named,
+    program: &str,
+) -> Result<(), String> {
+    make_folder(path)?;
     write::scenario(path, failing).map_err(|error| error.to_string())?;
+    let (name, suite) = (shown(path), Suite::Files);
+    let case = NamedScenario { name, suite, scenario: failing.clone() };
+    let recipe = Recipe { program: program.to_owned(), ..Recipe::default() };
+    let shows = path.with_extension(PAGE);
+    let replay = recipe.replay(&case.name, backend);
+    if let Err(why) = page(&shows, &case, result, backend, &replay) {
+        // An earlier run may have left one, of another case of this kind.
+        drop(std::fs::remove_file(&shows));
+        output::complain(&why);
+    }
     let name = path.file_stem().unwrap_or_default().to_string_lossy();
-    let story = Story::of(result, &name, spec);
+    let story = Story::of(result, &name, &backend.spec);
     let files = reproducer::files(failing, &story);
     for ending in ENDINGS {
         let beside = path.with_extension(ending);

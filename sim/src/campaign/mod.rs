@@ -33,6 +33,7 @@ use crate::panics;
 use crate::report::{CaseResult, End, Suite, VerdictWord};
 use crate::results::Entry;
 use crate::run::Coverage;
+use crate::runner::trace::TraceLine;
 use failure::Recipe;
 use plan::{Case, Cursor, Place, Plan, Turn};
 use stop::Stop;
@@ -86,7 +87,7 @@ pub struct Done {
     /// What came of it.
     pub entry: Entry,
     /// A line for each step, if that was asked for.
-    pub trace: Vec<String>,
+    pub trace: Vec<TraceLine>,
     /// Whether an earlier run did it.
     pub earlier: bool,
 }

@@ -15,7 +15,7 @@ use super::options::processors;
 use super::{Context, Error};
 use crate::backend::{self, Named};
 use crate::conform::matrix::{Column, column};
-use crate::conform::{Cell, Matrix, minimal, report, trial};
+use crate::conform::{Cell, Matrix, minimal, report, trial, views};
 use crate::files::{self, Atomic, NamedScenario, Selection, builtin};
 use crate::known::update::{self, New};
 use crate::known::{Known, KnownList, file};
@@ -71,7 +71,8 @@ enum Format {
     Junit,
     /// A Markdown page
     Markdown,
-    /// One self-contained page
+    /// A page, and with -o a folder beside it with a page for each cell, which shows the
+    /// scenario behind it step by step
     Html,
 }
 
@@ -92,6 +93,12 @@ impl Conform {
         self.hold_against_known(&mut columns, &scenarios, &backends, lists)?;
         let mut matrix = Matrix::of(&scenarios, columns);
         in_parallel(self.jobs, || shrink_all(&mut matrix, &scenarios, &backends));
+        if let Some(folder) = self.views() {
+            in_parallel(self.jobs, || {
+                views::write_all(&mut matrix, &scenarios, &backends, &folder)
+            })
+            .map_err(Error::Usage)?;
+        }
         let mut text = Vec::new();
         self.write(&matrix, &mut text)?;
         match file {
@@ -102,6 +109,13 @@ impl Conform {
             None => context.out.write_all(&text)?,
         }
         Ok(matrix.status(self.strict))
+    }
+
+    /// The folder of the pages that the cells link to: beside a page that is a file.
+    fn views(&self) -> Option<PathBuf> {
+        let report = self.output.as_ref().filter(|_| matches!(self.format, Format::Html))?;
+        let file = report.metadata().map_or(true, |it| it.is_file());
+        file.then(|| views::folder(report))
     }
 
     /// The list of an implementation, empty where there is none.

@@ -222,6 +222,7 @@ fn keep(result: &mut CaseResult, failure: &Failure, backend: &Named, program: &s
     match failure::leave(&failure.scenario, &rule, result, backend, &recipe) {
         Ok(path) => {
             result.replay = Some(recipe.replay(&path.to_string_lossy(), backend));
+            result.view = failure::view_of(&path);
             result.file = Some(path);
         }
         Err(why) => complain(&why),

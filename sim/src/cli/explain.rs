@@ -16,7 +16,7 @@ use crate::report::ExitStatus;
 use crate::report::human::printable;
 use crate::run::case::Answered;
 use crate::run::run_scenario;
-use crate::runner::trace_line;
+use crate::runner::trace;
 
 /// Explain a rule: its sentence, how sure it is and why, and the scenarios that prove it
 #[derive(Debug, Args)]
@@ -98,7 +98,7 @@ fn write_answers(rule: &Rule, scenario: &Scenario, out: &mut Output<'_>) -> io::
     let mut lines = Vec::new();
     let mut answered = |step: &Step, answered: &Answered| {
         let decided = answered.rule.is_some_and(|it| it.rule().id == rule.id);
-        let line = trace_line(scenario, lines.len() + 1, step, answered);
+        let line = trace::line(scenario, lines.len() + 1, step, answered).to_string();
         lines.push(format!("{}{line}", if decided { '>' } else { ' ' }));
     };
     run_scenario(scenario, "", &ModelBackend, &mut answered);

@@ -28,6 +28,8 @@ use crate::report::human::{self, Detail, printable};
 use crate::report::{CaseResult, End, ExitStatus, Format, Header, Report, json};
 use crate::results::file::ResultsFile;
 use crate::results::{self, Campaign, Entry};
+use crate::runner::trace::TraceLine;
+use crate::viewer::map;
 
 /// Runs `plan` and tells of it.
 ///
@@ -281,10 +283,14 @@ fn write_file(format: Format, report: &Report, mut file: Atomic) -> Result<(), E
     Ok(file.finish()?)
 }
 
-fn write_trace(result: &CaseResult, trace: &[String], out: &mut Output<'_>) -> io::Result<()> {
+fn write_trace(result: &CaseResult, trace: &[TraceLine], out: &mut Output<'_>) -> io::Result<()> {
     writeln!(out, "{} on {}:", printable(&result.scenario), printable(&result.backend))?;
-    for line in trace {
-        writeln!(out, "{}", printable(line))?;
+    for TraceLine { head, map, text } in trace {
+        write!(out, "{head}")?;
+        if !map.is_empty() {
+            write!(out, "{} ", map::styled(map))?;
+        }
+        writeln!(out, "{}", printable(text))?;
     }
     writeln!(out)
 }

@@ -1,9 +1,10 @@
 //! The command line: one file a command, each a thin function over the library.
 //!
 //! Map: [`options`] has what several commands share, [`judge`] runs a plan and tells of it for
-//! `check` and `replay`, [`known`] deals with known differences; [`check`], [`replay`],
-//! [`shrink`], [`merge`], [`conform`], [`diff`], [`exhaust`], [`import`], [`host`], [`list`],
-//! [`explain`], [`schema`], [`fmt`], [`view`] and [`agent`] are the commands.
+//! `check` and `replay`, [`known`] deals with known differences, [`failed`] finds a failure in a
+//! result; [`check`], [`replay`], [`shrink`], [`merge`], [`conform`], [`diff`], [`exhaust`],
+//! [`import`], [`host`], [`list`], [`explain`], [`schema`], [`fmt`], [`view`] and [`agent`] are the
+//! commands.
 //!
 //! A command gives an [`ExitStatus`], or an [`Error`]: a mistake of the user's, which is told
 //! in one line and exits with 1.
@@ -17,6 +18,7 @@ pub mod conform;
 pub mod diff;
 pub mod exhaust;
 pub mod explain;
+pub mod failed;
 pub mod fmt;
 pub mod host;
 pub mod import;

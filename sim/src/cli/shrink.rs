@@ -80,6 +80,7 @@ impl Shrink {
                 .map_err(Error::Usage)?,
         };
         result.replay = Some(recipe.replay(&files::load::shown(&path), &backend));
+        result.view = failure::view_of(&path);
         result.file = Some(path);
         human::write_result(&result, &mut context.out)?;
         writeln!(context.out, "\n{}", printable(&scenario::write(&small)).trim_end())?;

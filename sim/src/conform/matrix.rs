@@ -44,6 +44,10 @@ pub struct Cell {
     /// A scenario that shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
+    /// The page that shows such a scenario, or else one of the rule's: its address, from where
+    /// the report is.
+    #[serde(skip)]
+    pub view: Option<String>,
     /// The smallest such scenario.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub minimal: Option<Minimal>,
@@ -142,6 +146,7 @@ fn cell(
         reading,
         reason: None,
         scenario: None,
+        view: None,
         minimal: None,
     };
     let by = |verdict, result: &CaseResult| Cell {

@@ -9,6 +9,7 @@
 //! * [`trial`]: one scenario on one implementation, with the readings that it took;
 //! * [`matrix`]: from trials to cells;
 //! * [`minimal`]: the smallest scenario of a cell, without an address in it;
+//! * [`views`]: pages that show the scenarios of the cells step by step;
 //! * [`report`]: the formats;
 //! * [`diff`]: what changed between two reports.
 //!
@@ -20,5 +21,6 @@ pub mod matrix;
 pub mod minimal;
 pub mod report;
 pub mod trial;
+pub mod views;
 
 pub use matrix::{Cell, Matrix};

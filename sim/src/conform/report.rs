@@ -270,7 +270,14 @@ pub fn html(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
         write!(out, "<tr><td title=\"{}\">{id}</td><td>{level}</td>", Text(row.rule.sentence))?;
         for cell in &row.cells {
             let (word, title) = (cell.verdict.name(), note(cell));
-            write!(out, "<td class=\"{word}\" title=\"{}\">{word}</td>", Text(title.trim()))?;
+            let title = Text(title.trim());
+            match &cell.view {
+                Some(view) => {
+                    let link = format!("<a class=\"{word}\" href=\"{view}\">{word}</a>");
+                    write!(out, "<td class=\"{word}\" title=\"{title}\">{link}</td>")?;
+                }
+                None => write!(out, "<td class=\"{word}\" title=\"{title}\">{word}</td>")?,
+            }
         }
         writeln!(out, "</tr>")?;
     }
@@ -284,6 +291,9 @@ pub fn html(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
             row.rule.id,
             Text(&note(cell))
         )?;
+        if let Some(view) = &cell.view {
+            writeln!(out, "<p><a href=\"{view}\">step by step</a></p>")?;
+        }
         writeln!(out, "<p>{}</p>\n<pre><code>", Text(row.rule.sentence))?;
         for line in details(cell) {
             writeln!(out, "{}", Text(&line))?;

@@ -7,6 +7,7 @@ use std::fmt;
 use std::io;
 
 use super::{CaseResult, End, Report, VerdictWord, fold, summary};
+use crate::files::load::shown;
 use crate::law;
 
 pub(crate) const STYLE: &str = include_str!("report.css");
@@ -26,6 +27,22 @@ impl fmt::Display for Text<'_> {
                 // Not allowed in a page at all, not even as a reference.
                 c if c.is_control() => write!(f, "{}", c.escape_default())?,
                 c => write!(f, "{c}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A path as the address of a link: what is no plain letter is spelt in bytes.
+pub(crate) struct Href<'a>(pub(crate) &'a str);
+
+impl fmt::Display for Href<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for byte in self.0.bytes() {
+            match byte {
+                b'a'..=b'z' | b'A'..=b'Z' | b'0'..=b'9' => write!(f, "{}", byte as char)?,
+                b'/' | b'-' | b'_' | b'.' | b'~' => write!(f, "{}", byte as char)?,
+                _ => write!(f, "%{byte:02X}")?,
             }
         }
         Ok(())
@@ -118,6 +135,10 @@ fn write_finding(result: &CaseResult, seen: u64, out: &mut dyn io::Write) -> io:
         if let Some(value) = value {
             write_entry(name, value, out)?;
         }
+    }
+    if let Some(view) = result.view.as_deref().map(shown) {
+        let (href, view) = (Href(&view), Text(&view));
+        writeln!(out, "<dt>view</dt><dd><a href=\"{href}\">{view}</a></dd>")?;
     }
     if seen > 1 {
         write_entry("seen", &format!("{seen} times"), out)?;

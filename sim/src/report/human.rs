@@ -198,6 +198,9 @@ fn write_details(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
     if let Some(file) = &result.file {
         line("scenario", &file.display().to_string())?;
     }
+    if let Some(view) = &result.view {
+        line("view", &view.display().to_string())?;
+    }
     result.replay.as_deref().map_or(Ok(()), |replay| line("replay", replay))
 }
 

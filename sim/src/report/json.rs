@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::{CaseResult, Header, Report, Summary, VerdictWord, fold, summary};
 use crate::fail_each::plan::Sweep;
+use crate::files::load::shown;
 use crate::run::Coverage;
 
 #[derive(Serialize)]
@@ -112,6 +113,8 @@ struct Finding<'a> {
     shrunk: Option<ShrunkRow<'a>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     file: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    view: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     replay: Option<&'a str>,
 }
@@ -230,6 +233,7 @@ fn finding(result: &CaseResult) -> Finding<'_> {
             kind: &it.kind,
         }),
         file: result.file.as_ref().map(|file| file.display().to_string()),
+        view: result.view.as_deref().map(shown),
         replay: result.replay.as_deref(),
     }
 }

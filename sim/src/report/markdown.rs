@@ -6,7 +6,9 @@ use std::io;
 
 use super::human::printable;
 use super::{CaseResult, End, Report, VerdictWord, fold, summary};
+use crate::files::load::shown;
 use crate::law;
+use crate::report::html::Href;
 
 /// Writes the page.
 ///
@@ -73,6 +75,9 @@ fn write_finding(result: &CaseResult, out: &mut dyn io::Write) -> io::Result<()>
         if let Some(value) = value {
             writeln!(out, "  - {name} {}", code(value))?;
         }
+    }
+    if let Some(view) = result.view.as_deref().map(shown) {
+        writeln!(out, "  - view [{}]({})", cell(&view), Href(&view))?;
     }
     if result.stale {
         writeln!(out, "  - the list of known differences is out of date: this no longer differs")?;

@@ -182,6 +182,9 @@ pub struct CaseResult {
     /// The scenario file that was written for it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub file: Option<PathBuf>,
+    /// The page that shows it step by step.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub view: Option<PathBuf>,
     /// The case's own expectation is not what the law permits.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub self_check: bool,
@@ -224,6 +227,7 @@ impl CaseResult {
             shrunk: None,
             replay: None,
             file: None,
+            view: None,
             self_check: false,
             stale: false,
             leaks: Vec::new(),

@@ -253,7 +253,7 @@ impl Entry {
         let bare = |entry: &Self| {
             let mut entry = entry.clone();
             if let Some(result) = &mut entry.result {
-                (result.file, result.replay) = (None, None);
+                (result.file, result.view, result.replay) = (None, None, None);
             }
             entry
         };

@@ -39,7 +39,7 @@ impl std::fmt::Debug for Scene<'_, '_> {
 /// Somebody who looks on while a case runs, and changes nothing of it.
 pub trait Onlooker {
     /// A run begins, on a fresh subject. What was seen of an earlier one no longer counts.
-    fn begin(&mut self, description: &Description);
+    fn begin(&mut self, description: &Description, subject: Option<&dyn Subject>);
 
     /// Steps are about to be carried out: one, or several that overlap.
     fn before(&mut self, case: &Case<'_>, steps: &[Step]);
@@ -76,7 +76,7 @@ fn contradicting(outcome: Outcome) -> Outcome {
 
 fn watched(run: Run<'_>, scenario: &Scenario, onlooker: &mut dyn Onlooker) -> Outcome {
     let (description, subject) = (run.description, run.subject);
-    onlooker.begin(description);
+    onlooker.begin(description, subject);
     let told = RefCell::new(Vec::new());
     let mut observe = |step: &Step, answered: &Answered| {
         told.borrow_mut().push((std::ptr::from_ref(step), answered.clone()));

@@ -2,13 +2,15 @@
 //! into the words of a report.
 //!
 //! Map: this file replays scenarios; [`random`] makes cases up; [`shrink`](mod@shrink) makes
-//! the smallest case of one that fails; [`hunt`] counts the calls until one does.
+//! the smallest case of one that fails; [`trace`] tells of each step; [`hunt`] counts the calls
+//! until one does.
 //!
 //! Deliberately not here: how a case is run and judged.
 
 pub mod hunt;
 pub mod random;
 pub mod shrink;
+pub mod trace;
 
 use hostmem_interface::Backend;
 use hostmem_interface::scenario::{Scenario, Step, show_step};
@@ -17,8 +19,9 @@ use crate::engine::{Engine, Ran, RandomCase, Settings, Unreadable};
 use crate::fail_each;
 use crate::files::NamedScenario;
 use crate::report::{CaseResult, VerdictWord};
-use crate::run::case::Answered;
+use crate::run::watched::watch_scenario;
 use crate::run::{Coverage, Ending, Finding, Outcome, run_scenario};
+use trace::Tracer;
 
 /// Runs cases against the model.
 #[derive(Clone, Copy, Debug, Default)]
@@ -32,17 +35,16 @@ impl Engine for Runner {
         settings: Settings,
     ) -> Result<Ran, Unreadable> {
         let scenario = &case.scenario;
-        let mut trace = Vec::new();
-        let mut observe = |step: &Step, answered: &Answered| {
-            if settings.trace {
-                trace.push(trace_line(scenario, trace.len() + 1, step, answered));
-            }
+        let mut tracer = Tracer::new(scenario);
+        let outcome = if settings.trace {
+            watch_scenario(scenario, Some(backend), &mut tracer)
+        } else {
+            // A scenario has no seed: its record is its behaviour alone, whatever its name.
+            run_scenario(scenario, "", backend, &mut |_, _| {})
         };
-        // A scenario has no seed: its record is its behaviour alone, whatever its name.
-        let outcome = run_scenario(scenario, "", backend, &mut observe);
         let result = result(&case.name, scenario, backend, &outcome)?;
         let coverage = if settings.coverage { outcome.coverage } else { Coverage::default() };
-        Ok(Ran { coverage, trace, ..Ran::from(result) })
+        Ok(Ran { coverage, trace: tracer.lines, ..Ran::from(result) })
     }
 
     fn fail_each(&self, case: &NamedScenario, backend: &dyn Backend) -> Result<Ran, Unreadable> {
@@ -57,18 +59,6 @@ impl Engine for Runner {
     ) -> Result<Ran, Unreadable> {
         random::run(case, backend, settings)
     }
-}
-
-/// One step of a trace: number, call, rule and answer.
-#[must_use]
-pub fn trace_line(scenario: &Scenario, number: usize, step: &Step, answered: &Answered) -> String {
-    let rule = answered.rule.map_or("-", |rule| rule.rule().id);
-    let call = show_step(scenario, step);
-    let mut line = format!("{number:>6}  {rule:<7} {call} -> {}", answered.outcome);
-    for notice in &answered.notified {
-        line.push_str(&format!(", notified {notice}"));
-    }
-    line
 }
 
 /// What came of a scenario, in the words of a report.

@@ -13,8 +13,9 @@ use crate::reduce::Reduced;
 use crate::report;
 use crate::run::case::Answered;
 use crate::run::{Coverage, Generated, Length, run_generated};
+use crate::runner::result;
 use crate::runner::shrink::{Failure, Shrunk, shrink};
-use crate::runner::{result, trace_line};
+use crate::runner::trace::{TraceLine, line};
 use crate::steering::Steering;
 use crate::view::View;
 use crate::workload::{Profile, profile};
@@ -69,7 +70,7 @@ struct Made {
     /// What it drew.
     drawn: String,
     /// A line for each step, if that was asked for.
-    trace: Vec<String>,
+    trace: Vec<TraceLine>,
 }
 
 fn generate(case: &RandomCase, backend: &dyn Backend, traced: bool) -> Result<Made, Unreadable> {
@@ -102,7 +103,7 @@ fn generate(case: &RandomCase, backend: &dyn Backend, traced: bool) -> Result<Ma
 }
 
 /// A trace: what was drawn, then every step. Names are known only when the case is over.
-fn told(scenario: &Scenario, drawn: &str, answers: Vec<(Step, Answered)>) -> Vec<String> {
+fn told(scenario: &Scenario, drawn: &str, answers: Vec<(Step, Answered)>) -> Vec<TraceLine> {
     if answers.is_empty() {
         return Vec::new();
     }
@@ -111,9 +112,10 @@ fn told(scenario: &Scenario, drawn: &str, answers: Vec<(Step, Answered)>) -> Vec
         if !answered.outcome.is_done() {
             step.bind = None;
         }
-        trace_line(scenario, number, &step, &answered)
+        line(scenario, number, &step, &answered)
     });
-    std::iter::once(format!("{:>6}  {drawn}", "drawn")).chain(lines).collect()
+    let first = TraceLine { text: format!("{:>6}  {drawn}", "drawn"), ..TraceLine::default() };
+    std::iter::once(first).chain(lines).collect()
 }
 
 /// The machine of a case. Where rules are what is looked for, some machines have little to

@@ -41,22 +41,6 @@ impl Extent {
         }
         out
     }
-
-    /// The part of it that lies in other ranges, ascending.
-    #[must_use]
-    pub fn within(self, others: Vec<Range<u64>>) -> Vec<Range<u64>> {
-        let others = Self { ranges: others }.ranges();
-        let mut out = Vec::new();
-        for range in self.ranges() {
-            for other in &others {
-                let (start, end) = (range.start.max(other.start), range.end.min(other.end));
-                if start < end {
-                    out.push(start..end);
-                }
-            }
-        }
-        out
-    }
 }
 
 /// The range that a step's call names, in pages, inside user space; `None` if it names none.
@@ -105,11 +89,19 @@ pub fn before(case: &Case<'_>, step: &Step, into: &mut Extent) {
 }
 
 /// What a step changed, as far as only its answer tells.
-pub fn after(state: &State, step: &Step, answered: &Answered, into: &mut Extent) {
-    let Action::Call(call) = &step.action else { return };
-    if let Outcome::Done { value: Value::Address(base), .. } = &answered.outcome {
-        into.ranges.extend(pages(state, *base, size(call)));
-    }
+pub fn after(case: &Case<'_>, step: &Step, answered: &Answered, into: &mut Extent) {
+    into.ranges.extend(returned(case, step, answered));
+}
+
+/// The range that a step got: from the base that it was given, which may lie before the address
+/// that it named, to the end of what it asked for.
+#[must_use]
+pub fn returned(case: &Case<'_>, step: &Step, answered: &Answered) -> Option<Range<u64>> {
+    let Action::Call(call) = &step.action else { return None };
+    let Outcome::Done { value: Value::Address(base), .. } = &answered.outcome else { return None };
+    let got = pages(case.view().state, *base, size(call))?;
+    let asked = named(case, step).filter(|asked| asked.start >= got.start);
+    Some(got.start..asked.map_or(got.end, |asked| asked.end))
 }
 
 /// The size of the range that a call names, bytes.

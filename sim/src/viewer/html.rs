@@ -46,7 +46,12 @@ pub fn page(title: &str, record: Vec<u8>) -> String {
     let title = Text(title).to_string();
     let record = spelt(&record);
     let program = program();
-    let parts = [("{{title}}", &*title), ("{{style}}", STYLE), ("{{program}}", &*program), ("{{record}}", &*record)];
+    let parts = [
+        ("{{title}}", &*title),
+        ("{{style}}", STYLE),
+        ("{{record}}", &*record),
+        ("{{program}}", &*program),
+    ];
     let mut page = String::with_capacity(FRAME.len() + STYLE.len() + program.len() + record.len());
     let mut rest = FRAME;
     // In the order of the frame, so that nothing is looked for in what was put in.

@@ -156,8 +156,7 @@ mod tests {
         let run = Run { start: 10, end: 20, base: 10, look: Look::default() };
         let cut = marked(vec![run], WRITTEN, &[0..2, 8..11, 13..15, 19..30]);
         let cut: Vec<_> = cut.iter().map(|it| (it.start, it.end, it.look.marks)).collect();
-        let expected =
-            [(10, 11, 1), (11, 13, 0), (13, 15, 1), (15, 19, 0), (19, 20, 1)];
+        let expected = [(10, 11, 1), (11, 13, 0), (13, 15, 1), (15, 19, 0), (19, 20, 1)];
         assert_eq!(cut, expected);
     }
 }

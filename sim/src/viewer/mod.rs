@@ -8,6 +8,7 @@
 //! * [`extent`]: which pages a step may change;
 //! * [`recorder`]: looks on while a case runs; [`record`]: what it saw, as bytes;
 //! * [`html`]: the page around the record; its sources are in `page/`;
+//! * [`map`]: the space in one line, for a terminal.
 //!
 //! Deliberately not here: what is right ([`hostmem_model`]), and files.
 
@@ -15,6 +16,7 @@ pub mod asked;
 pub mod extent;
 pub mod html;
 pub mod law;
+pub mod map;
 pub mod record;
 pub mod recorder;
 pub mod strip;
@@ -54,21 +56,26 @@ pub struct Viewed {
     pub result: CaseResult,
 }
 
-/// Runs a case and shows it: on a backend, or else on the model, which gives the expected
-/// answer wherever that is lawful. `replay` is the command that does it again.
+/// How a case is run and shown.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct How<'a> {
+    /// On what; else on the model, which gives the expected answer wherever that is lawful.
+    pub backend: Option<&'a Named>,
+    /// The command that does it again; empty if there is none.
+    pub replay: &'a str,
+    /// What came of it before, if that is why it is shown.
+    pub found: Option<&'a CaseResult>,
+}
+
+/// Runs a case and shows it.
 ///
 /// # Errors
 /// If the scenario asks for what no backend may do, or is too large for a page.
-pub fn view(
-    case: &NamedScenario,
-    backend: Option<&Named>,
-    known: &Known,
-    replay: &str,
-) -> Result<Viewed, Unreadable> {
+pub fn view(case: &NamedScenario, how: &How<'_>, known: &Known) -> Result<Viewed, Unreadable> {
     let scenario = &case.scenario;
     check_size(case)?;
     let mut recorder = Recorder::new(scenario);
-    let on = backend.map(|named| named as &dyn Backend);
+    let on = how.backend.map(|named| named as &dyn Backend);
     let outcome = watch_scenario(scenario, on, &mut recorder);
     let mut result = runner::result(&case.name, scenario, on.unwrap_or(&ModelBackend), &outcome)?;
     known.excuse(&mut result);
@@ -79,7 +86,7 @@ pub fn view(
         watch_scenario(scenario, None, &mut recorder);
         recorded = recorder.finish();
     }
-    let about = about(case, backend, &result, &recorded, replay);
+    let about = about(case, how, &result, &recorded);
     let html = html::page(&case.name, recorded.record.finish(about));
     Ok(Viewed { html, result })
 }
@@ -101,14 +108,9 @@ fn check_size(case: &NamedScenario) -> Result<(), Unreadable> {
 }
 
 /// Everything that the page says but the steps.
-fn about(
-    case: &NamedScenario,
-    backend: Option<&Named>,
-    result: &CaseResult,
-    recorded: &Recorded,
-    replay: &str,
-) -> Value {
+fn about(case: &NamedScenario, how: &How<'_>, result: &CaseResult, recorded: &Recorded) -> Value {
     let scenario = &case.scenario;
+    let backend = how.backend;
     let Machine { page, granularity, lowest, highest, .. } = scenario.machine.machine();
     let mut sides = vec![LAW.to_owned()];
     if let (Some(named), true) = (backend, recorded.shows_subject) {
@@ -136,8 +138,23 @@ fn about(
         "used": islands(&recorded.used, granularity / page),
         "committed": islands(&recorded.committed, 1),
         "verdict": verdict(scenario, result, recorded),
-        "replay": replay,
+        "replay": how.replay,
+        "remark": how.found.and_then(|found| remark(found, result)),
     })
+}
+
+/// Says so if a failure did not come again when its page was made.
+fn remark(found: &CaseResult, now: &CaseResult) -> Option<String> {
+    if (found.word, &found.rule) == (now.word, &now.rule) {
+        return None;
+    }
+    let rule = found.rule.as_deref().map(|rule| format!(" by {rule}")).unwrap_or_default();
+    let step = found.step.map(|step| format!(" at step {step}")).unwrap_or_default();
+    Some(format!(
+        "When it was found, it was \u{201c}{}{rule}{step}\u{201d}: that did not happen again when \
+         this page was made.",
+        found.word
+    ))
 }
 
 fn verdict(scenario: &Scenario, result: &CaseResult, recorded: &Recorded) -> Value {

@@ -82,10 +82,10 @@ impl Numbers {
     /// Adds one.
     pub fn push(&mut self, mut number: u64) {
         while number >= 0x80 {
-            self.0.push((number & 0x7F) as u8 | 0x80);
+            self.0.push(number.to_le_bytes()[0] | 0x80);
             number >>= 7;
         }
-        self.0.push(number as u8);
+        self.0.push(number.to_le_bytes()[0]);
     }
 
     /// Adds how much `number` is more than `before`, which may be less.
@@ -93,6 +93,11 @@ impl Numbers {
         let more = number.wrapping_sub(before).cast_signed();
         self.push(((more << 1) ^ (more >> 63)).cast_unsigned());
     }
+}
+
+/// A number of a short table.
+fn byte(number: usize) -> u8 {
+    u8::try_from(number).expect("there are fewer methods and lanes")
 }
 
 /// A column of numbers that run on.
@@ -194,9 +199,9 @@ impl Record {
     pub fn push(&mut self, row: &Row, sides: &[(&[Patch], &Strip)]) {
         self.steps += 1;
         let lane = self.threads.number(row.thread).min(LANES - 1);
-        self.lanes.push(lane as u8);
+        self.lanes.push(byte(lane));
         self.kinds.push(row.kind as u8 | u8::from(row.overlaps) << 4);
-        self.methods.push(self.method_names.number(row.method) as u8);
+        self.methods.push(byte(self.method_names.number(row.method)));
         self.rules.push(row.rule.map_or(0, |rule| self.rule_ids.number(rule) as u64 + 1));
         self.calls.push(&row.call);
         self.outcomes.push(&row.outcome);
@@ -261,14 +266,14 @@ impl Record {
             let rule = id.rule();
             json!([rule.id, rule.level.name(), rule.sentence, rule.source])
         };
-        let look = |it: Look| {
-            json!([it.state, it.protect, it.allocation_protect, it.kind, it.marks])
-        };
+        let look =
+            |it: Look| json!([it.state, it.protect, it.allocation_protect, it.kind, it.marks]);
         let rules: Vec<Value> = self.rule_ids.list().into_iter().map(rule).collect();
         let looks: Vec<Value> = self.looks.list().into_iter().map(look).collect();
         let mut header = about;
         header["steps"] = json!(self.steps);
-        header["threads"] = json!(self.threads.list());
+        let threads: Vec<u32> = self.threads.list().into_iter().take(LANES).collect();
+        header["threads"] = json!(threads);
         header["methods"] = json!(self.method_names.list());
         header["rules"] = json!(rules);
         header["looks"] = json!(looks);

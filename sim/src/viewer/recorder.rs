@@ -7,14 +7,16 @@ use std::borrow::Cow;
 use std::ops::{ControlFlow, Range};
 
 use hostmem_interface::scenario::{Action, Scenario, Step, show_step};
-use hostmem_interface::{Address, Call, Capability, Description, Outcome, RegionState, Reply, Subject};
+use hostmem_interface::{
+    Address, Call, Capability, Description, Outcome, RegionState, Reply, Subject,
+};
 use hostmem_model::State;
 use hostmem_model::actor::Actor;
 use rangemap::RangeSet;
 
 use super::extent::{self, Extent};
 use super::record::{Kind, Record, Row};
-use super::strip::{Patch, Run, Strip, WRITTEN};
+use super::strip::{HEAP, Patch, Run, Strip, WRITTEN};
 use super::{asked, law};
 use crate::run::Ending;
 use crate::run::case::{Answered, Case};
@@ -133,33 +135,45 @@ impl<'s> Recorder<'s> {
     }
 
     /// Asks the subject about those pages that are the case's own, by the law or by what was
-    /// seen before: what else lies in its space is none of the case's business.
+    /// seen before: what else lies in its space is none of the case's business. Neither is
+    /// where its heaps have their memory from.
     fn look_at_subject(&mut self, state: &State, ranges: &[Range<u64>], subject: &dyn Subject) {
         let Some(mut seen) = self.subject.take() else { return };
         for pages in ranges {
-            let mut own = Extent::default();
-            let known = seen.strip.within(pages.clone()).chain(self.law.strip.within(pages.clone()));
-            known.for_each(|run| own.add(run.start..run.end));
+            let mut own: RangeSet<u64> = RangeSet::new();
+            let mut heaps: RangeSet<u64> = RangeSet::new();
+            for run in seen.strip.within(pages.clone()).chain(self.law.strip.within(pages.clone()))
+            {
+                let heap = run.look.marks & HEAP != 0;
+                let into = if heap { &mut heaps } else { &mut own };
+                into.insert(run.start..run.end);
+            }
             // And what was the case's own before this step.
-            let gone = self.law.patches.iter().map(|patch| patch.pages.clone());
-            gone.for_each(|pages| own.add(pages));
-            let mut whole = Extent::default();
-            whole.add(pages.clone());
-            for pages in whole.within(own.ranges()) {
-                let runs = asked::runs(subject, pages.clone(), state.machine().page);
-                let mut gone: RangeSet<u64> = std::iter::once(pages.clone()).collect();
-                runs.iter().filter(|run| run.look.protect != 0).for_each(|run| {
-                    gone.remove(run.start..run.end);
-                });
-                gone.iter().for_each(|pages| self.written.remove(pages.clone()));
-                let written: Vec<Range<u64>> = self.written.overlapping(&pages).cloned().collect();
-                let runs = law::marked(runs, WRITTEN, &written);
-                let runs = law::with_heaps(runs, state, &pages);
+            own.extend(self.law.patches.iter().map(|patch| patch.pages.clone()));
+            for pages in heaps.iter() {
+                own.remove(pages.clone());
+                seen.put(pages.clone(), law::with_heaps(Vec::new(), state, pages));
+            }
+            for own in own.overlapping(pages) {
+                let asked = own.start.max(pages.start)..own.end.min(pages.end);
+                let runs = self.ask(state, asked.clone(), subject);
                 self.note_use(&runs);
-                seen.put(pages, runs);
+                seen.put(asked, runs);
             }
         }
         self.subject = Some(seen);
+    }
+
+    /// What the subject shows in these pages, with what it let steps write.
+    fn ask(&mut self, state: &State, pages: Range<u64>, subject: &dyn Subject) -> Vec<Run> {
+        let runs = asked::runs(subject, pages.clone(), state.machine().page);
+        let mut gone: RangeSet<u64> = std::iter::once(pages.clone()).collect();
+        for run in runs.iter().filter(|run| run.look.state == RegionState::COMMIT.0) {
+            gone.remove(run.start..run.end);
+        }
+        gone.iter().for_each(|pages| self.written.remove(pages.clone()));
+        let written: Vec<Range<u64>> = self.written.overlapping(&pages).cloned().collect();
+        law::marked(runs, WRITTEN, &written)
     }
 
     fn note_use(&mut self, runs: &[Run]) {
@@ -191,15 +205,9 @@ impl<'s> Recorder<'s> {
             (None, Some(ending)) if ended => ended_by(ending),
             (None, _) => (Kind::Unjudged, None, String::new()),
         };
-        let machine = scene.case.view().state.machine();
-        let outcome_address = answered.as_ref().and_then(|it| it.outcome.address());
-        let place = match (outcome_address, &step.action) {
-            (Some(base), Action::Call(call)) => {
-                extent::pages(scene.case.view().state, base, extent::size(call))
-            }
-            _ => extent::named(scene.case, step),
-        };
-        let page = machine.page;
+        let returned = answered.as_ref().and_then(|it| extent::returned(scene.case, step, it));
+        let place = returned.or_else(|| extent::named(scene.case, step));
+        let page = scene.case.view().state.machine().page;
         let strip = &self.law.strip;
         Row {
             thread: step.thread,
@@ -216,10 +224,10 @@ impl<'s> Recorder<'s> {
 }
 
 impl Onlooker for Recorder<'_> {
-    fn begin(&mut self, description: &Description) {
+    fn begin(&mut self, description: &Description, subject: Option<&dyn Subject>) {
         *self = Self::new(self.scenario);
         // The model's own run has one side.
-        let asked = description.name != super::LAW && description.capabilities.has(Capability::Query);
+        let asked = subject.is_some() && description.capabilities.has(Capability::Query);
         self.subject = asked.then(Seen::default);
         self.record = Record::new(1 + usize::from(asked));
     }
@@ -239,7 +247,7 @@ impl Onlooker for Recorder<'_> {
         let mut extent = std::mem::take(&mut self.extent);
         for (step, answered) in scene.steps.iter().zip(&scene.answers) {
             if let Some(answered) = answered {
-                extent::after(&state.0, step, answered, &mut extent);
+                extent::after(case, step, answered, &mut extent);
                 self.note_write(case, step, answered);
             }
         }

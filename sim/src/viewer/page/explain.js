@@ -37,6 +37,10 @@ export class Explain {
     const entries = facts.filter(([, text]) => text).flatMap(([name, text]) =>
       [make("dt", {}, name), make("dd", {}, name === "again" ? make("code", {}, text) : text)]);
     byId("facts").replaceChildren(...entries);
+    if (about.remark) {
+      byId("remark").hidden = false;
+      setText(byId("remark"), about.remark);
+    }
     if (about.backend && about.sides.length < 2) {
       byId("one-sided").hidden = false;
       setText(byId("one-sided"), "Only the model's side is shown: the manager answers no VirtualQuery, or the case never reached it.");
@@ -72,7 +76,7 @@ export class Explain {
       ["rule", rule],
       ["expected", verdict.expected && make("code", { class: "expected" }, verdict.expected)],
       ["observed", verdict.observed && make("code", { class: "observed" }, verdict.observed)],
-      ["the model would", verdict.lawful && make("code", {}, verdict.lawful)],
+      ["the model's", verdict.lawful && !verdict.lawful.startsWith(verdict.expected) && make("code", {}, verdict.lawful)],
       ["reason", verdict.reason],
       ["missing", verdict.missing],
       ["source", verdict.source],

@@ -24,8 +24,8 @@ export class Side {
 
   /** Goes to a step, and gives the runs: ascending, what is in none is free. */
   seek(step) {
-    this.work = 0;
     if (step === this.step) return this.runs;
+    this.work = 0;
     const whole = firstIndex(this.wholeAt.length, (at) => this.wholeAt[at] > step) - 1;
     const wholeStep = whole < 0 ? 0 : this.wholeAt[whole];
     if (step < this.step || wholeStep > this.step) {

@@ -12,7 +12,7 @@ export class Steps {
     const table = byId("step-table");
     table.setAttribute("aria-rowcount", recording.steps + 1);
     table.classList.toggle("threads", this.threads);
-    this.list = new LongTable(byId("step-list"), body, 5, (index) => this.row(index + 1));
+    this.list = new LongTable(byId("step-list"), body, this.threads ? 5 : 4, (index) => this.row(index + 1));
     body.addEventListener("click", (event) => {
       const row = event.target.closest("tr[data-step]");
       if (row) state.goTo(Number(row.dataset.step));

@@ -248,7 +248,7 @@ export class Strips {
     }
     const visible = this.inSight(runs, width);
     for (const run of visible) this.drawRun(brush, run, height);
-    this.drawPages(brush, width, height);
+    for (const run of visible) this.drawPages(brush, run, width, height);
     this.drawPlace(brush, place, width, height);
     canvas.setAttribute("aria-label", this.describe(runs, number));
   }
@@ -331,14 +331,16 @@ export class Strips {
     return runs.slice(Math.max(at - 1, 0), Math.min(end + 1, runs.length));
   }
 
-  drawPages(brush, width, height) {
-    const first = Math.floor(this.pageAt(0, width));
-    const one = this.x(first + 1, width) - this.x(first, width);
-    if (!(one > 7)) return;
+  /** The lines between pages, where pages are wide enough. */
+  drawPages(brush, { range, left, right }, width, height) {
+    const pages = range.end - range.start;
+    const whole = this.x(range.end, width) - this.x(range.start, width);
+    if (pages < 2 || whole / pages < 7) return;
     brush.strokeStyle = this.palette.get("edge");
-    brush.globalAlpha = 0.18;
+    brush.globalAlpha = 0.22;
     brush.beginPath();
-    for (let page = first; page < first + width / one + 2; page++) {
+    const first = Math.max(Math.floor(this.pageAt(Math.max(left, 0), width)), range.start) + 1;
+    for (let page = first; page < range.end && this.x(page, width) < right; page++) {
       const x = Math.round(this.x(page, width)) + 0.5;
       brush.moveTo(x, 0);
       brush.lineTo(x, height);
@@ -389,6 +391,7 @@ export class Strips {
     brush.textBaseline = "middle";
     brush.fillStyle = this.palette.get("soft");
     let free = -Infinity;
+    let last = "";
     const ticks = Math.max(Math.floor(width / 150), 1);
     for (let tick = 0; tick <= ticks; tick++) {
       const x = (tick / ticks) * width;
@@ -396,7 +399,8 @@ export class Strips {
       const text = shortAddress(page, size);
       const room = brush.measureText(text).width;
       const at = clamp(x - room / 2, 0, width - room);
-      if (at < free + 12) continue;
+      if (at < free + 12 || text === last) continue;
+      last = text;
       brush.fillRect(clamp(x, 0.5, width - 1), 0, 1, 4);
       brush.fillText(text, at, height / 2 + 3);
       free = at + room;
