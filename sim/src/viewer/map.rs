@@ -52,7 +52,8 @@ pub fn line(state: &State, around: Option<Address>) -> String {
         if let Some(right) = &right {
             write!(shown, " {right}").expect("a String takes everything");
         }
-        (first, last) = (before.filter(|_| left.is_some()), behind.filter(|_| right.is_some()));
+        first = if left.is_some() { before } else { first };
+        last = if right.is_some() { behind } else { last };
         if left.is_none() && right.is_none() {
             let more = |it: Option<&Allocation>| if it.is_some() { MORE } else { ' ' };
             shown = format!("{}{shown}{}", more(before), more(behind));

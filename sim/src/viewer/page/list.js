@@ -34,6 +34,8 @@ export class LongTable {
   setCount(count) {
     this.count = count;
     this.shown = [-1, -1];
+    // No taller than what is in it.
+    this.scroller.style.height = `min(var(--tall), ${count * ROW + this.headHeight() + 4}px)`;
     this.show();
   }
 
