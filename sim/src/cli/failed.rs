@@ -138,7 +138,8 @@ mod tests {
     fn a_scenario_is_no_result_and_nothing_kept_is_said() {
         assert_eq!(read_of(r#"{"format":"hostmem/1","steps":[]}"#, None), Ok(None));
         assert_eq!(read_of("not JSON", None), Ok(None));
-        let lost = r#"{"scenario":"random/jit/3","backend":"x","verdict":"broken","replay":"hostmem check"}"#;
+        let lost = "{\"scenario\":\"random/jit/3\",\"backend\":\"x\",\"verdict\":\"broken\",\
+                    \"replay\":\"hostmem check\"}";
         let said = read_of(lost, None).unwrap_err();
         assert!(said.contains("nothing was kept of random/jit/3; again: hostmem check"), "{said}");
     }
