@@ -12,8 +12,10 @@ use std::time::{Duration, Instant};
 
 use hostmem_interface::OpenError;
 
-/// How much of the end of standard error is told.
-const TAIL: usize = 2048;
+/// How much of the end of standard error is kept.
+const TAIL: usize = 4096;
+/// How many lines of it are told.
+const LINES: usize = 10;
 /// How long a process may take to be dead when its streams have closed.
 const LAST_BREATH: Duration = Duration::from_secs(2);
 /// How long the rest of what a dead process said may take to arrive. Only somebody else who
@@ -80,8 +82,8 @@ impl Process {
         };
         let said = locked(&self.said);
         let said = String::from_utf8_lossy(&said);
-        if let Some(last) = said.lines().rev().find(|line| !line.trim().is_empty()) {
-            how.push_str(&format!("; it said: {}", last.trim()));
+        if let Some(words) = last_words(&said) {
+            how.push_str(&format!("; it said: {words}"));
         }
         how
     }
@@ -194,5 +196,46 @@ const fn signal_name(signal: i32) -> &'static str {
         libc::SIGSEGV => " (SIGSEGV)",
         libc::SIGTRAP => " (SIGTRAP)",
         _ => "",
+    }
+}
+
+/// What a process said at its end, in one line; `None` if it said nothing.
+///
+/// Some languages put the message last and some first, before the calls that led to it. These
+/// are indented, so of a longer end they are left out.
+fn last_words(said: &str) -> Option<String> {
+    let lines: Vec<&str> = said.lines().filter(|line| !line.trim().is_empty()).collect();
+    let mut told: Vec<&str> = lines.clone();
+    if lines.len() > LINES {
+        told.retain(|line| !line.starts_with(char::is_whitespace));
+    }
+    if told.is_empty() {
+        told = lines;
+    }
+    let from = told.len().saturating_sub(LINES);
+    let words: Vec<&str> = told[from..].iter().map(|line| line.trim()).collect();
+    (!words.is_empty()).then(|| words.join(" | "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_message_is_among_the_last_words_wherever_a_language_puts_it() {
+        assert_eq!(last_words(" \n"), None);
+        let ruby = "a.rb:3:in `x': no such slot (RuntimeError)\n\tfrom a.rb:9:in `<main>'\n";
+        let told = "a.rb:3:in `x': no such slot (RuntimeError) | from a.rb:9:in `<main>'";
+        assert_eq!(last_words(ruby).unwrap(), told);
+        let deep = format!("a warning\n{ruby}{}", "\tfrom a.rb:4:in `x'\n".repeat(20));
+        let told = "a warning | a.rb:3:in `x': no such slot (RuntimeError)";
+        assert_eq!(last_words(&deep).unwrap(), told);
+        let frames = "  File \"a.py\", line 4, in x\n    x()\n".repeat(20);
+        let python = format!("Traceback (most recent call last):\n{frames}NameError: no x\n");
+        let told = "Traceback (most recent call last): | NameError: no x";
+        assert_eq!(last_words(&python).unwrap(), told);
+        let many: String = (0..30).map(|line| format!("{line}\n")).collect();
+        assert_eq!(last_words(&many).unwrap(), "20 | 21 | 22 | 23 | 24 | 25 | 26 | 27 | 28 | 29");
+        assert_eq!(last_words(&" all\n".repeat(11)).unwrap().matches("all").count(), LINES);
     }
 }

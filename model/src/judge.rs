@@ -203,7 +203,7 @@ impl Judge {
     fn unfit(&self, call: &Call, verdict: &Verdict, outcome: &Outcome) -> Judgement {
         let divergence = Divergence {
             rule: verdict.first.rule,
-            expected: expected(verdict),
+            expected: self.expected(verdict),
             observed: outcome.to_string(),
         };
         if let Outcome::Refused(refusal) = outcome {
@@ -244,6 +244,16 @@ impl Judge {
             _ => None,
         };
         lawful.or_else(forbidden)
+    }
+
+    /// What a verdict permits, in words; bytes that were never written are zeros.
+    fn expected(&self, verdict: &Verdict) -> String {
+        match (&verdict.first.answer, verdict.others.is_empty()) {
+            (Answer::Bytes(at, size), true) if !self.state.contents.is_written(*at, *size) => {
+                format!("{size} zeros at {at}")
+            }
+            _ => expected(verdict),
+        }
     }
 
     fn lack_of_memory(&self, call: &Call, refusal: Refusal) -> Judgement {

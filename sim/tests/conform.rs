@@ -71,11 +71,21 @@ fn a_known_difference_is_tolerated_until_it_no_longer_differs() {
     assert!(text.contains("VA-21 on it: tolerated"), "{text}");
     let file = Path::new(&known).join("it.json");
     assert!(std::fs::read_to_string(&file).expect("written").contains("not yet explained"));
+    assert!(text.contains("it.json: 1 known differences"), "{text}");
     let (text, code) = conform("it=model", &["--known", &known]);
     assert_eq!(code, 4, "{text}");
     assert!(text.contains("differs no more"), "{text}");
+    for (format, tells) in [
+        ("junit", "<failure message=\"listed as a known difference, and differs no more\""),
+        ("markdown", "differs no more"),
+        ("html", "differs no more"),
+    ] {
+        let (text, code) = conform("it=model", &["--known", &known, "--format", format]);
+        assert!(code == 4 && text.contains(tells), "{format}: {text}");
+    }
     let (text, code) = conform("it=model", &["--known", &known, "--update-known"]);
     assert!(code == 0 && !file.exists(), "{text}");
+    assert!(text.contains("it.json: nothing is left to list; removed"), "{text}");
     std::fs::write(&file, "{").expect("a file");
     let (text, code) = conform(CANARY, &["--known", &known]);
     assert!(code == 1 && text.contains("it.json:1:1"), "{text}");
@@ -95,4 +105,32 @@ fn a_difference_between_two_reports_is_told() {
     std::fs::write(&bad, "[]").expect("a file");
     let (text, code) = hostmem(&["diff", &good, &bad]);
     assert!(code == 1 && text.contains("bad.json:1:"), "{text}");
+}
+
+#[test]
+fn a_report_in_a_file_leaves_a_line_on_standard_error() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let report = folder.path().join("report.xml").display().to_string();
+    let (text, code) = conform(CANARY, &["--format", "junit", "--output", &report]);
+    let line = "it: 0 agrees, 1 diverges, 0 tolerated, 2 skipped, 0 broken\n";
+    assert_eq!((text.as_str(), code), (line, 2));
+}
+
+#[test]
+fn a_folder_without_a_list_is_told_of() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (text, code) = conform("it=model", &["--known", &path("knwon")]);
+    assert!(text.contains("knwon: there is no such folder, so nothing is known"), "{text}");
+    assert_eq!(code, 0);
+    std::fs::create_dir(path("known")).expect("a folder");
+    let (text, _) = conform("it=model", &["--known", &path("known")]);
+    assert!(text.contains("known: there is no ") && text.contains("it.json"), "{text}");
+}
+
+#[test]
+fn what_is_skipped_says_why() {
+    let arguments = ["conform", "--backend", "linux", "--only", "ML-02"];
+    let (text, _) = hostmem(&arguments);
+    assert!(text.contains("skipped on linux: it has no memory-load-control"), "{text}");
 }

@@ -127,20 +127,44 @@ fn a_wrong_adapter_is_told_from_a_wrong_implementation() {
         return;
     }
     let right = std::fs::read_to_string(adapters().join("adapter.py")).expect("an adapter");
-    for (name, from, to, expected) in [
-        ("doubles", "map(int, numbers)", "(int(float(n)) for n in numbers)", "Echo gives every"),
+    let (ours, theirs) = (Whose::Adapter, Whose::Implementation);
+    for (name, from, to, expected, whose) in [
+        (
+            "doubles",
+            "map(int, numbers)",
+            "(int(float(n)) for n in numbers)",
+            "Echo gives every",
+            ours,
+        ),
         (
             "slots",
             "slots.append(answer[1] if answer[0] == 0 else 0)",
             "answer[0] or \
           slots.append(answer[1])",
             "a refused allocation takes a slot too",
+            ours,
+        ),
+        (
+            "counted",
+            "return [n for",
+            "return [len(data), *data] or [n for",
+            "what is written",
+            ours,
+        ),
+        ("shifted", "numbers[::2], numbers[1::2]", "numbers[1::2], numbers[2::2]", "what", theirs),
+        (
+            "exits",
+            "if method != 0",
+            "if method == 4: sys.exit(3)\n    if method != 0",
+            "it answers",
+            theirs,
         ),
         (
             "id",
             "\"id\": request[\"id\"], \"outcome\": []",
             "\"id\": 1, \"outcome\": []",
             "it opens",
+            ours,
         ),
     ] {
         let wrong = right.replace(from, to);
@@ -152,7 +176,15 @@ fn a_wrong_adapter_is_told_from_a_wrong_implementation() {
         let checks = smoke(&agent(&format!("python3 {}", folder.join("adapter.py").display())));
         let last = checks.last().expect("a check");
         assert!(last.what.starts_with(expected), "{name}: {last:?}");
-        assert!(matches!(last.wrong, Some((Whose::Adapter, _))), "{name}: {last:?}");
+        let (who, why) = last.wrong.as_ref().expect("it is wrong");
+        assert_eq!(*who, whose, "{name}: {last:?}");
+        let tells = match name {
+            "counted" => "(numbers are pairs: how many, which byte)",
+            "shifted" => "[[15,0,256,8,7],[14,0,256,8]] came to ok",
+            "exits" => "it died: exited with code 3 in VirtualProtect [[4,0,0,4096,2,1]]",
+            _ => "",
+        };
+        assert!(why.contains(tells), "{name}: {why}");
     }
 }
 

@@ -91,8 +91,8 @@ pub(super) fn read<A>(
         Grain::Win32 | Grain::YesNo => code == 0,
     };
     if succeeded {
-        let value = read_value(call, &mut from, heap)?;
-        from.end()?;
+        let value = read_value(call, &mut from, heap).and_then(|it| from.end().map(|()| it));
+        let value = value.map_err(|why| format!("{why}{}", taken_for_success(code)))?;
         return Ok(Outcome::Done { code: Hresult(code), value });
     }
     if access {
@@ -112,6 +112,16 @@ pub(super) fn read<A>(
     };
     from.end()?;
     Ok(Outcome::Refused(refusal))
+}
+
+/// What may explain an answer that is no success: a Win32 error where HRESULTs are told.
+fn taken_for_success(code: u32) -> String {
+    match code {
+        0 => String::new(),
+        _ => {
+            format!(" ({code} was read as a success: `errors` is `hresult`; did you mean `win32`?)")
+        }
+    }
 }
 
 fn read_fault(code: u32, from: &mut Taker<'_>, who: &Description) -> Result<Fault, String> {
@@ -191,4 +201,33 @@ fn read_region(from: &mut Taker<'_>) -> Result<QueryAnswer, String> {
         kind: RegionType(from.u32("Type")?),
     };
     Ok(QueryAnswer { written: MemoryBasicInformation::SIZE, information })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use hostmem_interface::{Capabilities, Machine, MallocId};
+
+    #[test]
+    fn a_win32_error_where_hresults_are_told_is_guessed() {
+        let who = |grain| Description {
+            name: String::new(),
+            version: String::new(),
+            machine: Machine::default(),
+            capabilities: Capabilities::ALL,
+            grain,
+            absent: Vec::new(),
+        };
+        let call: Call = Call::Alloc {
+            malloc: MallocId(0),
+            size: 1,
+            critical: hostmem_interface::CriticalLevel::TASK,
+        };
+        let answer = [Number(87)];
+        let why = read(&call, &answer, &who(Grain::Hresult), 0).unwrap_err();
+        assert!(why.contains("an address (87 was read as a success"), "{why}");
+        assert!(why.ends_with("did you mean `win32`?)"), "{why}");
+        let refused = read(&call, &answer, &who(Grain::Win32), 0).unwrap();
+        assert_eq!(refused, Outcome::Refused(Refusal::from_win32(Win32Error(87))));
+    }
 }

@@ -71,8 +71,8 @@ pub const METHODS: [Method; 20] = {
             Some(C::AddressSpaceNotices),
         ),
         method(13, "ReleasedVirtualAddressSpace", "slot, offset", "", Some(C::AddressSpaceNotices)),
-        method(14, "Read", "slot, offset, size", "count, byte…", Some(C::Contents)),
-        method(15, "Write", "slot, offset, count, byte…", "", Some(C::Contents)),
+        method(14, "Read", "slot, offset, size", "(count, byte)…", Some(C::Contents)),
+        method(15, "Write", "slot, offset, (count, byte)…", "", Some(C::Contents)),
         method(16, "Execute", "slot, offset", "", Some(C::Execute)),
         method(
             17,

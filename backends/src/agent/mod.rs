@@ -30,6 +30,8 @@ mod schema;
 mod serve;
 #[cfg(unix)]
 mod smoke;
+#[cfg(unix)]
+mod smoke_methods;
 
 #[cfg(unix)]
 pub use backend::AgentBackend;

@@ -138,7 +138,10 @@ pub(super) fn read_runs(from: &mut Taker<'_>, most: u64) -> Result<Vec<u8>, Stri
         let (count, byte) = (from.u64("the length of a run")?, from.u8("a byte")?);
         let length = (bytes.len() as u64).saturating_add(count);
         if length > most {
-            return Err(format!("it has {length} bytes or more, and {most} were asked for"));
+            return Err(format!(
+                "it has {length} bytes or more, and {most} were asked for \
+                 (numbers are pairs: how many, which byte)"
+            ));
         }
         bytes.resize(usize::try_from(length).map_err(|_| "too many bytes")?, byte);
     }

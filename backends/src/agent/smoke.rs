@@ -2,9 +2,12 @@
 //!
 //! The adapter's part is everything that needs no manager: the lines, the numbers, the slots.
 //! `Echo` shows those by themselves, so a mistake there is not taken for one of the manager's.
-//! What is asked of the manager is as little as any must do.
+//! What is asked of the manager is as little as any must do, and at last every method that is
+//! declared, once ([`super::smoke_methods`]).
 //!
 //! Deliberately not here: the law. `hostmem check` and `hostmem conform` know it.
+
+use std::sync::Arc;
 
 use hostmem_interface::{
     Address, AllocationType, Breakage, Call, Capability, CriticalLevel, Data, Description,
@@ -15,9 +18,10 @@ use super::answers;
 use super::backend::{AgentBackend, introduced, opened};
 use super::calls::{self, Packed};
 use super::conversation::Conversation;
-use super::messages::Ask;
+use super::messages::{Ask, Reply};
 use super::methods::ECHO;
 use super::numbers::{Flat, Number};
+use super::smoke_methods;
 
 /// Whose mistake it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +92,8 @@ fn run(backend: &AgentBackend, checks: &mut Vec<Check>) -> Result<(), Wrong> {
     test.open()?;
     let base = test.allocate(0x1_0000, 0)?;
     test.echo_slot(0, 0, base)?;
+    next("it answers every method that it says it has, one way or the other");
+    test.every_method()?;
     next("it stops");
     test.talk.stop().map_err(|how| adapter(how.to_string()))
 }
@@ -118,19 +124,24 @@ impl Test {
         reply.map(drop).map_err(|how| adapter(how.to_string()))
     }
 
-    /// The answers to a line.
-    fn line(&mut self, calls: Vec<Flat>) -> Result<Vec<Flat>, Wrong> {
-        let sent = shown(&calls);
-        let count = calls.len();
+    /// The reply to a line, whatever it is.
+    fn reply(&mut self, calls: Vec<Flat>, sent: &str) -> Result<Reply<Vec<Flat>>, Wrong> {
         let asks_manager = calls.iter().any(|call| call[0] != ECHO.into());
-        let reply = self.talk.ask::<Vec<Flat>>(Ask::Run(calls), &sent);
-        let reply = reply.map_err(|how| match how {
+        let reply = self.talk.ask::<Vec<Flat>>(Ask::Run(calls), sent);
+        reply.map_err(|how| match how {
             // Echo goes well by itself: what dies or hangs here is most likely behind it.
             Breakage::Died(_) | Breakage::Hung(_) if asks_manager => {
                 (Whose::Implementation, format!("it {how}"))
             }
             how => adapter(how.to_string()),
-        })?;
+        })
+    }
+
+    /// The answers to a line.
+    fn line(&mut self, calls: Vec<Flat>) -> Result<Vec<Flat>, Wrong> {
+        let sent = shown(&calls);
+        let count = calls.len();
+        let reply = self.reply(calls, &sent)?;
         let why = reply.reason().1;
         let answers = reply.outcome.ok_or_else(|| adapter(format!("{sent}: {why}")))?;
         if answers.len() == count {
@@ -185,10 +196,37 @@ impl Test {
         let sent = shown(std::slice::from_ref(&flat));
         let answer = self.line(vec![flat])?.remove(0);
         self.slots += i64::from(call.allocates());
-        answers::read(call, &answer, &self.who, 0).map_err(|why| {
-            let came = shown(&[answer]);
+        self.read(call, &answer, &sent)
+    }
+
+    fn read(&self, call: &Call<Packed>, answer: &Flat, sent: &str) -> Result<Outcome, Wrong> {
+        answers::read(call, answer, &self.who, 0).map_err(|why| {
+            let came = shown(std::slice::from_ref(answer));
             adapter(format!("{sent} ({}) was answered {came}: {why}", call.name()))
         })
+    }
+
+    /// Calls of every kind, each of which has some answer, or is unsupported after all.
+    fn every_method(&mut self) -> Result<(), Wrong> {
+        for call in smoke_methods::calls(&self.who) {
+            let flat = calls::write(&call);
+            let sent = format!("{} {}", call.name(), shown(std::slice::from_ref(&flat)));
+            let reply = self.reply(vec![flat], &sent)?;
+            match (reply.outcome.as_deref(), reply.reason()) {
+                (Some([answer]), _) => drop(self.read(&call, answer, &sent)?),
+                (Some(other), _) => {
+                    let why = format!("{sent} is one call, and {} answers came", other.len());
+                    return Err(adapter(why));
+                }
+                // Nobody knows then which slot comes next.
+                (None, (true, _)) if call.allocates() => break,
+                (None, (true, _)) => {}
+                (None, (false, why)) => {
+                    return Err((Whose::Implementation, format!("{sent}: {why}")));
+                }
+            }
+        }
+        Ok(())
     }
 
     fn allocate(&mut self, size: u64, address: u64) -> Result<Address, Wrong> {
@@ -251,18 +289,29 @@ impl Test {
         }
     }
 
-    fn contents(&mut self) -> Result<(), Wrong> {
+    /// Writes bytes and reads them back; what is wrong, if that is not what came.
+    fn write_and_read(&mut self, bytes: [u8; 8]) -> Result<Option<String>, Wrong> {
         let address = Packed { slot: 0, offset: 0x100 };
-        let data = Data::Bytes([7, 7, 7, 0, 1, 255, 255, 255].as_slice().into());
-        let written = self.call(&Call::Write { address, data })?;
+        let write = Call::Write { address, data: Data::Bytes(Arc::new(bytes)) };
+        let written = self.call(&write)?;
         let read = self.call(&Call::Read { address, size: 8 })?;
-        let expected = Outcome::done(Value::Bytes(vec![7, 7, 7, 0, 1, 255, 255, 255]));
-        match written.is_done() && read == expected {
-            true => Ok(()),
-            false => Err((
-                Whose::Implementation,
-                format!("a write of 0707070001ffffff came to {written}, the read to {read}"),
-            )),
+        let expected = Outcome::done(Value::Bytes(bytes.to_vec()));
+        if written.is_done() && read == expected {
+            return Ok(None);
+        }
+        let sent = shown(&[calls::write(&write), calls::write(&Call::Read { address, size: 8 })]);
+        Ok(Some(format!("{sent} came to {written}, and to {read}, not to {expected}")))
+    }
+
+    /// Bytes of one value show whether memory works, and those of several whether runs do.
+    fn contents(&mut self) -> Result<(), Wrong> {
+        if let Some(why) = self.write_and_read([7; 8])? {
+            let why = format!("{why} (or these bytes, 8 times 07, never got to it)");
+            return Err((Whose::Implementation, why));
+        }
+        match self.write_and_read([7, 7, 7, 0, 1, 255, 255, 255])? {
+            None => Ok(()),
+            Some(why) => Err(adapter(format!("{why}: bytes come in pairs, how many and which"))),
         }
     }
 

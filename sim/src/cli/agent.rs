@@ -92,7 +92,10 @@ fn tell(checks: &[Check], out: &mut Output<'_>) -> Result<ExitStatus, Error> {
         writeln!(out, "{word}  {}", check.what)?;
     }
     let Some((whose, why)) = checks.iter().find_map(|check| check.wrong.as_ref()) else {
-        writeln!(out, "\nYour adapter is right. Now: hostmem conform --backend 'agent:COMMAND'")?;
+        writeln!(
+            out,
+            "\nYour adapter is right in all that was tried. Now: hostmem conform --backend 'agent:COMMAND'"
+        )?;
         return Ok(ExitStatus::Success);
     };
     let (verdict, status) = match whose {

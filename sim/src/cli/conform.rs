@@ -14,13 +14,17 @@ use rayon::prelude::*;
 use super::options::processors;
 use super::{Context, Error};
 use crate::backend::{self, Named};
+use crate::conform::hangs::{Hangs, waves};
 use crate::conform::matrix::{Column, column};
-use crate::conform::{Cell, Matrix, minimal, report, trial, views};
+use crate::conform::trial::Trial;
+use crate::conform::{Matrix, report, smallest, trial, views};
+use crate::engine::Unreadable;
 use crate::files::{self, Atomic, NamedScenario, Selection, builtin};
 use crate::known::update::{self, New};
 use crate::known::{Known, KnownList, file};
+use crate::output::remark;
 use crate::progress::Progress;
-use crate::report::{CaseResult, ExitStatus, Suite, VerdictWord};
+use crate::report::{CaseResult, ExitStatus, Suite};
 
 /// Hold implementations against the law, rule by rule
 ///
@@ -45,7 +49,8 @@ pub struct Conform {
     /// Let any divergence fail the run, not only from a must rule
     #[arg(long)]
     strict: bool,
-    /// A folder with a list of known differences for each implementation, NAME.json
+    /// A folder with a list of known differences for each implementation, NAME.json; there is
+    /// none where nothing is known
     #[arg(long, value_name = "DIR")]
     known: Option<PathBuf>,
     /// Write those lists anew: what differs now, each with its smallest scenario, and with the
@@ -88,11 +93,12 @@ impl Conform {
         let backends = backend::parse_all(&self.backends, context.parts.backends)?;
         let lists: Vec<KnownList> =
             backends.iter().map(|it| self.list(it)).collect::<Result<_, _>>()?;
+        self.warn_of_unused_lists(&backends);
         let file = self.output.as_deref().map(Atomic::new).transpose()?;
         let mut columns = in_parallel(self.jobs, || columns(&scenarios, &backends))?;
         self.hold_against_known(&mut columns, &scenarios, &backends, lists)?;
         let mut matrix = Matrix::of(&scenarios, columns);
-        in_parallel(self.jobs, || shrink_all(&mut matrix, &scenarios, &backends));
+        in_parallel(self.jobs, || smallest::smallest(&mut matrix, &scenarios, &backends));
         if let Some(folder) = self.views() {
             in_parallel(self.jobs, || {
                 views::write_all(&mut matrix, &scenarios, &backends, &folder)
@@ -105,6 +111,7 @@ impl Conform {
             Some(mut file) => {
                 file.write_all(&text).map_err(|source| file.wrong(source))?;
                 file.finish()?;
+                report::summary(&matrix).iter().for_each(|line| remark(line));
             }
             None => context.out.write_all(&text)?,
         }
@@ -129,6 +136,20 @@ impl Conform {
         Ok(KnownList { path, subject: about(backend), ..KnownList::default() })
     }
 
+    /// A folder that has no list is no mistake: there may be nothing to list. But it may be a
+    /// slip of the pen.
+    fn warn_of_unused_lists(&self, backends: &[Named]) {
+        let Some(folder) = self.known.as_ref().filter(|_| !self.update_known) else { return };
+        let shown = files::load::shown(folder);
+        let own: Vec<PathBuf> = backends.iter().map(|it| file::path(folder, &it.name)).collect();
+        if !folder.is_dir() {
+            remark(&format!("--known {shown}: there is no such folder, so nothing is known"));
+        } else if !own.iter().any(|path| path.exists()) {
+            let own: Vec<String> = own.iter().map(|path| files::load::shown(path)).collect();
+            remark(&format!("--known {shown}: there is no {}", own.join(" and no ")));
+        }
+    }
+
     /// Marks what is known, after the lists were written anew if that was asked for.
     fn hold_against_known(
         &self,
@@ -148,7 +169,10 @@ impl Conform {
             let mut entries = entries(&list, backend)?;
             if let (Some(folder), true) = (&self.known, self.update_known) {
                 list = update::updated(&list, &entries, &new(scenarios, results), backend);
-                file::store(&file::path(folder, &backend.name), &list)?;
+                let path = file::path(folder, &backend.name);
+                let before = path.exists();
+                file::store(&path, &list)?;
+                tell_of_list(&files::load::shown(&path), before, list.differences.len());
                 entries.clear();
             }
             results.iter_mut().for_each(|result| list.excuse(result));
@@ -169,12 +193,21 @@ impl Conform {
     }
 }
 
+/// Tells what became of a list: there is no file of an empty one.
+fn tell_of_list(path: &str, was_there: bool, differences: usize) {
+    match (was_there, differences) {
+        (true, 0) => remark(&format!("{path}: nothing is left to list; removed")),
+        (false, 0) => {}
+        (_, count) => remark(&format!("{path}: {count} known differences")),
+    }
+}
+
 /// What comes of the entries of a list, each judged by whether it still differs.
 fn entries(list: &KnownList, backend: &Named) -> Result<Vec<CaseResult>, Error> {
     let judged = |case: &NamedScenario| {
         let mut result = trial::run(case, backend)?.result;
         list.judge(&mut result);
-        Ok::<_, crate::engine::Unreadable>(result)
+        Ok::<_, Unreadable>(result)
     };
     let judged: Result<_, _> = list.cases().iter().map(judged).collect();
     judged.map_err(|error| Error::Usage(error.to_string()))
@@ -217,21 +250,41 @@ fn in_parallel<T: Send>(jobs: Option<NonZeroUsize>, work: impl FnOnce() -> T + S
 fn columns(scenarios: &[NamedScenario], backends: &[Named]) -> Result<Vec<Column>, Error> {
     let progress = Mutex::new(Progress::new(Some((scenarios.len() * backends.len()) as u64)));
     let one = |backend: &Named| {
-        let trials: Result<Vec<_>, _> = scenarios
-            .par_iter()
-            .map(|scenario| {
-                let mut trial = trial::run(scenario, backend)?;
-                trial.result.backend.clone_from(&backend.name);
-                progress.lock().expect("nobody panics here").case(&trial.result);
-                Ok::<_, crate::engine::Unreadable>(trial)
-            })
-            .collect();
+        let trials = trials(scenarios, backend, &progress);
         let trials = trials.map_err(|error| Error::Usage(error.to_string()))?;
         Ok(column(backend.name.clone(), about(backend), trials))
     };
     let columns = backends.iter().map(one).collect();
     progress.lock().expect("nobody panics here").finish();
     columns
+}
+
+/// What comes of the scenarios, in waves: what hung in one is not run in the next.
+fn trials(
+    scenarios: &[NamedScenario],
+    backend: &Named,
+    progress: &Mutex<Progress>,
+) -> Result<Vec<Trial>, Unreadable> {
+    let mut hangs = Hangs::default();
+    let mut trials = Vec::new();
+    for wave in waves(scenarios) {
+        let one = |named: &NamedScenario| {
+            let mut trial = match hangs.passed_over(&named.scenario) {
+                Some(why) => Trial::passed_over(named, why),
+                None => trial::run(named, backend)?,
+            };
+            trial.result.backend.clone_from(&backend.name);
+            progress.lock().expect("nobody panics here").case(&trial.result);
+            Ok(trial)
+        };
+        let done: Result<Vec<_>, Unreadable> = wave.par_iter().map(one).collect();
+        let done = done?;
+        for (named, trial) in wave.iter().zip(&done) {
+            hangs.note(&named.scenario, &trial.result);
+        }
+        trials.extend(done);
+    }
+    Ok(trials)
 }
 
 /// What an implementation says of itself.
@@ -243,19 +296,4 @@ fn about(backend: &Named) -> String {
         }
         Err(error) => error.to_string(),
     }
-}
-
-/// Finds the smallest scenario of every cell that differs.
-fn shrink_all(matrix: &mut Matrix, scenarios: &[NamedScenario], backends: &[Named]) {
-    let differs = |cell: &Cell| !matches!(cell.verdict, VerdictWord::Agrees | VerdictWord::Skipped);
-    let mut cells: Vec<(&mut Cell, &Named)> = matrix
-        .rows
-        .iter_mut()
-        .flat_map(|row| row.cells.iter_mut().zip(backends))
-        .filter(|(cell, _)| differs(cell))
-        .collect();
-    cells.par_iter_mut().for_each(|(cell, backend)| {
-        let named = scenarios.iter().find(|it| Some(&it.name) == cell.scenario.as_ref());
-        cell.minimal = named.and_then(|it| minimal::minimal(&it.name, &it.scenario, *backend));
-    });
 }

@@ -55,11 +55,12 @@ use crate::results::file::ResultsError;
 const EXIT_CODES: &str = "\
 Exit codes:
   0    nothing worse than tolerated, skipped or a should/may divergence
-  1    a mistake in the command line, input that cannot be read or is not all there, or results
-       that cannot be kept
+  1    a mistake in the command line, a backend that cannot be started, input that cannot be read
+       or is not all there, or results that cannot be kept
   2    a divergence from a must rule (with --strict: from any)
   3    a backend broke, or a step ran out of time
-  4    hostmem contradicts itself, something required is missing, or a canary survived
+  4    a known difference differs no more, something required is missing, a canary survived, or
+       hostmem contradicts itself
   70   an internal error of hostmem
   130  interrupted
 Of several, the first of 70, 4, 3, 2.";

@@ -4,11 +4,12 @@
 //! Deliberately not here: shrinking itself ([`crate::reduce`]).
 
 use hostmem_interface::scenario::{Scenario, show_step};
-use hostmem_interface::{Address, Backend, Breakage};
+use hostmem_interface::{Address, Backend, Grain};
 use serde::Serialize;
 
+use crate::run::scenario::run_call_by_call;
 use crate::run::{Ending, run_scenario};
-use crate::runner::shrink::{Failure, shrink};
+use crate::runner::shrink::{Failure, shrink_failed};
 
 /// How far from a name's address another is still told by it.
 const NEAR: u64 = 1 << 24;
@@ -28,43 +29,74 @@ pub struct Minimal {
     pub sentence: String,
 }
 
-/// Shrinks a scenario that fails on `backend`; `None` if it does not fail again.
+/// Shrinks a scenario that fails on `backend`; `None` if it does not fail again, or does so only
+/// where calls are made many at a time.
 #[must_use]
 pub fn minimal(name: &str, scenario: &Scenario, backend: &dyn Backend) -> Option<Minimal> {
-    let first = run_scenario(scenario, "", backend, &mut |_, _| {});
+    let first = run_call_by_call(scenario, backend);
     let failure = Failure::of(&first)?;
-    // Each try of a hang lasts as long as the limit.
-    let smallest = match first.ending {
-        Ending::Broken(Breakage::Hung(_)) => {
-            let steps = scenario.steps[..first.steps.min(scenario.steps.len())].to_vec();
-            Scenario { steps, ..scenario.clone() }
-        }
-        _ => {
-            let tell = &mut |_| {};
-            shrink(scenario.clone(), first.steps, failure, backend, tell).reduced.scenario
-        }
+    let failed = first.steps;
+    let tell = &mut |_| {};
+    let shrunk = shrink_failed(scenario.clone(), failed, first, failure, backend, tell);
+    let (smallest, last) = (shrunk.reduced.scenario, shrunk.outcome?);
+    let (what, step) = match last.ending {
+        // To break it once more would tell nothing new.
+        Ending::Broken(how) => (without_addresses(&format!(": it {how}"), &[]), last.steps),
+        _ => differs(&smallest, backend)?,
     };
+    let steps: Vec<String> = smallest.steps.iter().map(|step| show_step(&smallest, step)).collect();
+    let at = steps.get(step.saturating_sub(1)).cloned().unwrap_or_default();
+    Some(Minimal { scenario: name.to_owned(), step, sentence: format!("{at}{what}"), steps })
+}
+
+/// What was expected and what came, with the names that the scenario gave to addresses, and at
+/// which step. What showed only in a look at what the step left behind says so.
+fn differs(smallest: &Scenario, backend: &dyn Backend) -> Option<(String, usize)> {
     let mut names: Vec<(String, Address)> = Vec::new();
-    let last = run_scenario(&smallest, "", backend, &mut |step, answered| {
+    let last = run_scenario(smallest, "", backend, &mut |step, answered| {
         if let (Some(name), Some(address)) = (step.bind, answered.outcome.address()) {
             names.push((smallest.name(name).to_owned(), address));
         }
     });
-    let what = match last.ending {
-        Ending::Diverges(finding) => {
-            format!("expected {}, observed {}", finding.expected, finding.observed)
+    let Ending::Diverges(finding) = last.ending else { return None };
+    let looked = finding.looked.map_or_else(String::new, |look| format!(", then {look}"));
+    let (expected, observed) = plain(&finding.expected, &finding.observed, last.grain);
+    let what = format!("{looked}: expected {expected}, observed {observed}");
+    let fields = different_fields(&expected, &observed);
+    let fields = fields.map_or(String::new(), |fields| format!(" (it is {fields})"));
+    Some((without_addresses(&what, &names) + &fields, last.steps))
+}
+
+/// Both texts without the HRESULTs beside Win32 errors, of a subject that tells Win32 errors and
+/// is wrong in these: it may never have said an HRESULT.
+fn plain(expected: &str, observed: &str, grain: Grain) -> (String, String) {
+    let (expected, observed) = (expected.to_owned(), observed.to_owned());
+    let errors = (errors_alone(&expected), errors_alone(&observed));
+    if grain == Grain::Win32 && errors.0 != errors.1 { errors } else { (expected, observed) }
+}
+
+/// A text without what stands in brackets behind the name or number of a refusal.
+fn errors_alone(text: &str) -> String {
+    let mut shown = String::new();
+    for piece in text.split_inclusive(", ") {
+        let end = if piece.contains("refused: ") { piece.find(" (") } else { None };
+        match end.zip(piece.rfind(')')) {
+            Some((open, close)) => shown.extend([&piece[..open], &piece[close + 1..]]),
+            None => shown.push_str(piece),
         }
-        Ending::Broken(how) => format!("it {how}"),
-        _ => return None,
-    };
-    let steps: Vec<String> = smallest.steps.iter().map(|step| show_step(&smallest, step)).collect();
-    let at = steps.get(last.steps.saturating_sub(1)).cloned().unwrap_or_default();
-    Some(Minimal {
-        scenario: name.to_owned(),
-        step: last.steps,
-        sentence: format!("{at}: {}", without_addresses(&what, &names)),
-        steps,
-    })
+    }
+    shown
+}
+
+/// Which fields differ between two regions, if that is what they are.
+fn different_fields(expected: &str, observed: &str) -> Option<String> {
+    let fields = |text: &str| -> Vec<String> { text.split(", ").map(str::to_owned).collect() };
+    let (expected, observed) = (fields(expected), fields(observed));
+    let name = |field: &String| field.split(' ').next().unwrap_or_default().to_owned();
+    let alike = expected.len() > 2 && expected.iter().map(name).eq(observed.iter().map(name));
+    let pairs = expected.iter().zip(&observed).filter(|(a, b)| a != b);
+    let different: Vec<String> = pairs.map(|(field, _)| name(field)).collect();
+    (alike && !different.is_empty()).then(|| different.join(" and "))
 }
 
 /// A text with names in the place of addresses.
@@ -103,6 +135,35 @@ fn named(number: &str, names: &[(String, Address)]) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_differs_of_a_region_is_pointed_at() {
+        let region = |size, state| format!("BaseAddress 0x1000, RegionSize {size}, State {state}");
+        let different = |a: &str, b: &str| different_fields(a, b);
+        let right = region("0x1000", "MEM_COMMIT");
+        assert_eq!(
+            different(&right, &region("0x2000", "MEM_COMMIT")).as_deref(),
+            Some("RegionSize")
+        );
+        let both = different(&right, &region("0x2000", "MEM_RESERVE"));
+        assert_eq!(both.as_deref(), Some("RegionSize and State"));
+        assert_eq!(different(&right, &right), None);
+        assert_eq!(different(&right, "refused: ERROR_INVALID_ADDRESS"), None);
+    }
+
+    #[test]
+    fn an_hresult_that_nobody_sent_is_not_told() {
+        let told = |expected: &str, observed: &str, grain| plain(expected, observed, grain);
+        let (expected, observed) = ("refused: ERROR_BAD_LENGTH", "refused: 5 (0x80070005)");
+        let both = told(expected, observed, Grain::Win32);
+        assert_eq!(both, (expected.to_owned(), "refused: 5".to_owned()));
+        assert_eq!(told(expected, observed, Grain::Hresult).1, observed);
+        let (expected, observed) = ("refused: 487 (A), or ok", "refused: 487 (B)");
+        let wrong = told(expected, observed, Grain::Win32);
+        assert_eq!(wrong, ("refused: 487, or ok".to_owned(), "refused: 487".to_owned()));
+        let only = told("refused: 487 (A)", observed, Grain::Win32);
+        assert_eq!(only.1, observed, "it is the HRESULT that is wrong");
+    }
 
     #[test]
     fn addresses_are_told_by_names() {

@@ -8,7 +8,9 @@
 //!
 //! * [`trial`]: one scenario on one implementation, with the readings that it took;
 //! * [`matrix`]: from trials to cells;
+//! * [`hangs`]: what is not run any more because it hung too often;
 //! * [`minimal`]: the smallest scenario of a cell, without an address in it;
+//! * [`smallest`]: that of every cell, once for each cause;
 //! * [`views`]: pages that show the scenarios of the cells step by step;
 //! * [`report`]: the formats;
 //! * [`diff`]: what changed between two reports.
@@ -17,9 +19,11 @@
 //! time. Two reports on the same implementations are equal, byte for byte.
 
 pub mod diff;
+pub mod hangs;
 pub mod matrix;
 pub mod minimal;
 pub mod report;
+pub mod smallest;
 pub mod trial;
 pub mod views;
 

@@ -20,6 +20,8 @@ use hostmem_interface::scenario::Level;
 pub const FORMAT: &str = "hostmem-conformance/1";
 /// How long the cells of the table are.
 const WIDTH: usize = 10;
+/// What is said of an entry of a list that is out of date.
+const STALE: &str = "listed as a known difference, and differs no more";
 
 #[derive(Serialize)]
 struct Document<'a> {
@@ -75,6 +77,12 @@ impl Matrix {
 fn stale(implementation: &Implementation) -> Vec<&str> {
     let stale = implementation.results.iter().filter(|result| result.stale);
     stale.map(|result| result.scenario.as_str()).collect()
+}
+
+/// The known differences that differ no more: of which implementation, and which.
+fn all_stale(matrix: &Matrix) -> impl Iterator<Item = (&str, &str)> {
+    let all = matrix.implementations.iter();
+    all.flat_map(|it| stale(it).into_iter().map(|scenario| (it.name.as_str(), scenario)))
 }
 
 /// What a cell says besides its word.
@@ -167,33 +175,68 @@ pub fn human(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
             printable(&note(cell)),
             row.rule.sentence
         )?;
-        for line in details(cell) {
+        for line in details(row, cell) {
             writeln!(out, "  {}", printable(&line))?;
         }
     }
-    for implementation in &matrix.implementations {
-        for scenario in stale(implementation) {
-            let name = printable(&implementation.name);
-            writeln!(
-                out,
-                "\n{scenario} on {name}: listed as a known difference, and differs no more"
-            )?;
+    for (name, scenario) in all_stale(matrix) {
+        writeln!(out, "\n{} on {}: {STALE}", printable(scenario), printable(name))?;
+    }
+    for (column, implementation) in matrix.implementations.iter().enumerate() {
+        for (why, rules) in skipped(matrix, column) {
+            let (name, why) = (printable(&implementation.name), printable(why));
+            writeln!(out, "\nskipped on {name}: {why}\n  {}", rules.join(" "))?;
         }
     }
     Ok(())
 }
 
+/// Why cells of a column were skipped, with the rules, in the order of the law.
+fn skipped(matrix: &Matrix, column: usize) -> Vec<(&str, Vec<&'static str>)> {
+    let mut reasons: Vec<(&str, Vec<&'static str>)> = Vec::new();
+    for row in &matrix.rows {
+        let cell = &row.cells[column];
+        let (VerdictWord::Skipped, Some(why)) = (cell.verdict, &cell.reason) else { continue };
+        match reasons.iter_mut().find(|(known, _)| known == why) {
+            Some((_, rules)) => rules.push(row.rule.id),
+            None => reasons.push((why, vec![row.rule.id])),
+        }
+    }
+    reasons
+}
+
+/// The matrix in one line for each implementation.
+#[must_use]
+pub fn summary(matrix: &Matrix) -> Vec<String> {
+    let line = |(column, it): (usize, &Implementation)| {
+        let counts = VerdictWord::ALL.into_iter().map(|word| (matrix.count(column, word), word));
+        let counts: Vec<String> = counts.map(|(count, word)| format!("{count} {word}")).collect();
+        let stale = match stale(it).len() {
+            0 => String::new(),
+            count => format!(", {count} {STALE}"),
+        };
+        format!("{}: {}{stale}", printable(&it.name), counts.join(", "))
+    };
+    matrix.implementations.iter().enumerate().map(line).collect()
+}
+
 /// The sentence, the smallest scenario and where it comes from.
-fn details(cell: &Cell) -> Vec<String> {
+fn details(row: &Row, cell: &Cell) -> Vec<String> {
     let mut lines = Vec::new();
+    if let Some(level) = cell.level.filter(|level| *level != row.rule.level) {
+        let (rule, level) = (row.rule.level.name(), level.name());
+        lines.push(format!("the rule is {rule}, the scenario that shows it only {level}"));
+    }
     if let Some(minimal) = &cell.minimal {
         lines.push(minimal.sentence.clone());
         for (number, step) in (1..).zip(&minimal.steps) {
             lines.push(format!("{number:>4}  {step}"));
         }
     }
-    if let (VerdictWord::Tolerated, Some(why)) = (cell.verdict, &cell.reason) {
-        lines.push(format!("known: {why}"));
+    match (cell.verdict, &cell.reason, &cell.minimal) {
+        (VerdictWord::Tolerated, Some(why), _) => lines.push(format!("known: {why}")),
+        (VerdictWord::Broken, Some(how), None) => lines.push(format!("it {how}")),
+        _ => {}
     }
     if let Some(scenario) = &cell.scenario {
         lines.push(format!("scenario {scenario}"));
@@ -243,9 +286,12 @@ pub fn markdown(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
             escaped(&note(cell)),
             escaped(row.rule.sentence)
         )?;
-        for line in details(cell) {
+        for line in details(row, cell) {
             writeln!(out, "- {}", code(line.trim_start()))?;
         }
+    }
+    for (name, scenario) in all_stale(matrix) {
+        writeln!(out, "\n### {} on {}\n\n{STALE}", code(scenario), escaped(name))?;
     }
     Ok(())
 }
@@ -295,15 +341,20 @@ pub fn html(matrix: &Matrix, out: &mut dyn io::Write) -> io::Result<()> {
             writeln!(out, "<p><a href=\"{view}\">step by step</a></p>")?;
         }
         writeln!(out, "<p>{}</p>\n<pre><code>", Text(row.rule.sentence))?;
-        for line in details(cell) {
+        for line in details(row, cell) {
             writeln!(out, "{}", Text(&line))?;
         }
         writeln!(out, "</code></pre></details>")?;
     }
+    for (name, scenario) in all_stale(matrix) {
+        let (name, scenario) = (Text(name), Text(scenario));
+        writeln!(out, "<p><code>{scenario}</code> on {name}: <b>{STALE}</b></p>")?;
+    }
     writeln!(out, "</body>\n</html>")
 }
 
-/// Writes JUnit XML: a suite for each implementation, a case for each rule.
+/// Writes JUnit XML: a suite for each implementation, a case for each rule, and one that fails
+/// for each known difference that differs no more.
 ///
 /// # Errors
 /// Those of `out`.
@@ -314,7 +365,14 @@ pub fn junit(matrix: &Matrix, strict: bool, out: &mut dyn io::Write) -> io::Resu
         let mut tests = TestSuite::new(name.clone());
         for row in &matrix.rows {
             let cell = &row.cells[column];
-            let mut case = TestCase::new(row.rule.id, status(cell, strict));
+            let mut case = TestCase::new(row.rule.id, status(row, cell, strict));
+            case.set_classname(name.clone());
+            tests.add_test_case(case);
+        }
+        for scenario in stale(implementation) {
+            let mut status = TestCaseStatus::non_success(NonSuccessKind::Failure);
+            status.set_type("stale").set_message(STALE);
+            let mut case = TestCase::new(printable(scenario), status);
             case.set_classname(name.clone());
             tests.add_test_case(case);
         }
@@ -323,7 +381,7 @@ pub fn junit(matrix: &Matrix, strict: bool, out: &mut dyn io::Write) -> io::Resu
     document.serialize(&mut *out).map_err(io::Error::other)
 }
 
-fn status(cell: &Cell, strict: bool) -> TestCaseStatus {
+fn status(row: &Row, cell: &Cell, strict: bool) -> TestCaseStatus {
     let fatal = strict || cell.level == Some(Level::Must);
     let mut status = match cell.verdict {
         VerdictWord::Agrees => return TestCaseStatus::success(),
@@ -332,8 +390,12 @@ fn status(cell: &Cell, strict: bool) -> TestCaseStatus {
         _ => TestCaseStatus::skipped(),
     };
     status.set_type(cell.verdict.name());
-    status.set_message(format!("{}{}", cell.verdict, printable(&note(cell))));
-    let lines: Vec<String> = details(cell).iter().map(|line| printable(line)).collect();
+    let message = match (cell.verdict, &cell.reason) {
+        (VerdictWord::Broken, Some(how)) => format!("it {how}"),
+        _ => format!("{}{}", cell.verdict, note(cell)),
+    };
+    status.set_message(printable(&message));
+    let lines: Vec<String> = details(row, cell).iter().map(|line| printable(line)).collect();
     status.set_description(lines.join("\n"));
     status
 }

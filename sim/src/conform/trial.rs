@@ -23,6 +23,15 @@ pub struct Trial {
     pub readings: BTreeMap<RuleId, String>,
 }
 
+impl Trial {
+    /// Of a scenario that is not run.
+    #[must_use]
+    pub fn passed_over(case: &NamedScenario, why: String) -> Self {
+        let result = CaseResult::skipped(&case.name, "", why);
+        Self { result: CaseResult { suite: case.suite, ..result }, readings: BTreeMap::new() }
+    }
+}
+
 /// Runs a scenario on a fresh subject of `backend`.
 ///
 /// # Errors

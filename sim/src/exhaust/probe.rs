@@ -223,6 +223,7 @@ fn diverges(divergence: Divergence) -> Ending {
         expected: divergence.expected,
         observed: divergence.observed,
         narrowed: false,
+        looked: None,
     })
 }
 

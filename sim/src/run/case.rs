@@ -16,7 +16,7 @@ use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, RuleId, State};
 
 use crate::run::callee::{Callee, Issued};
-use crate::run::checkpoint::Checkpoints;
+use crate::run::checkpoint::{Checkpoints, shown};
 use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
 use crate::run::injection::Injections;
@@ -38,6 +38,9 @@ pub struct Finding {
     /// Whether a file's expectation is narrower than the law here: the law itself would have
     /// permitted what came.
     pub narrowed: bool,
+    /// The call of the harness's own, after the step, that showed it: a look at what the step
+    /// left behind.
+    pub looked: Option<Box<str>>,
 }
 
 /// How a case ended.
@@ -335,7 +338,11 @@ impl<'a> Case<'a> {
                 self.record.step(None, None, &outcome);
                 ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
             }
-            Judgement::Diverges(divergence) => self.diverge(divergence),
+            Judgement::Diverges(divergence) if step.is_some() => self.diverge(divergence),
+            Judgement::Diverges(divergence) => {
+                let looked = Some(shown(call).into());
+                ControlFlow::Break(Ending::Diverges(Finding { looked, ..self.found(divergence) }))
+            }
         }
     }
 
@@ -347,13 +354,18 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn diverge<T>(&self, divergence: Divergence) -> ControlFlow<Ending, T> {
-        ControlFlow::Break(Ending::Diverges(Finding {
+        ControlFlow::Break(Ending::Diverges(self.found(divergence)))
+    }
+
+    fn found(&self, divergence: Divergence) -> Finding {
+        Finding {
             rule: divergence.rule,
             level: divergence.level().min(self.level),
             expected: divergence.expected,
             observed: divergence.observed,
             narrowed: false,
-        }))
+            looked: None,
+        }
     }
 
     /// An explicit reservation of memory that the case does not own was refused. The
@@ -418,6 +430,7 @@ impl<'a> Case<'a> {
             expected: describe(expectation, &resolve),
             observed,
             narrowed: true,
+            looked: None,
         }))
     }
 

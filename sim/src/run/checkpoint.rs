@@ -287,6 +287,15 @@ impl Walk {
     }
 }
 
+/// A call of the harness's own, as a person reads it.
+pub(super) fn shown(call: &Call) -> String {
+    match (call.address(), call) {
+        (Some(address), Call::Read { size, .. }) => format!("Read({address}, {size:#x})"),
+        (Some(address), _) => format!("{}({address})", call.name()),
+        (None, _) => format!("{}()", call.name()),
+    }
+}
+
 /// The size of the range that a call names.
 const fn named_size(call: &Call) -> Option<u64> {
     match call {

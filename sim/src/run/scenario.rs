@@ -124,7 +124,7 @@ pub fn run_scenario(
 }
 
 /// The same, and the subject is never told what comes next.
-pub(super) fn run_call_by_call(scenario: &Scenario, backend: &dyn Backend) -> Outcome {
+pub(crate) fn run_call_by_call(scenario: &Scenario, backend: &dyn Backend) -> Outcome {
     let quiet = &mut |_: &Step, _: &Answered| {};
     run_ahead(scenario, "", backend, false, &mut |run| run.all_steps(scenario, "", quiet))
 }
@@ -266,6 +266,15 @@ pub(crate) fn unsuitable(
     needs: Capabilities,
     have: &Description,
 ) -> Option<(String, Option<String>)> {
+    // What it lacks says more than what it has in another size.
+    if let Some(missing) = needs.missing_from(have.capabilities) {
+        let why = have.absent.iter().find(|(capability, _)| *capability == missing);
+        let words = match why {
+            Some((_, why)) => format!("it has no {missing}: {why}"),
+            None => format!("it has no {missing}"),
+        };
+        return Some((words, Some(missing.name().to_owned())));
+    }
     let wanted = asked.machine();
     let machine = &have.machine;
     let units = wanted.page != machine.page || wanted.granularity != machine.granularity;
@@ -273,20 +282,8 @@ pub(crate) fn unsuitable(
         || asked.highest.is_some_and(|it| it != machine.highest)
         || asked.physical.is_some_and(|it| Some(it) != machine.physical)
         || asked.commit_limit.is_some_and(|it| Some(it) != machine.commit_limit);
-    if units || limits {
-        return Some((
-            "machine: its page, granularity, limits or physical memory are not those asked for"
-                .to_owned(),
-            None,
-        ));
-    }
-    let missing = needs.missing_from(have.capabilities)?;
-    let why = have.absent.iter().find(|(capability, _)| *capability == missing);
-    let words = match why {
-        Some((_, why)) => format!("it has no {missing}: {why}"),
-        None => format!("it has no {missing}"),
-    };
-    Some((words, Some(missing.name().to_owned())))
+    let why = "machine: its page, granularity, limits or physical memory are not those asked for";
+    (units || limits).then(|| (why.to_owned(), None))
 }
 
 pub(crate) fn not_opened(error: OpenError) -> Ending {
@@ -296,9 +293,18 @@ pub(crate) fn not_opened(error: OpenError) -> Ending {
     }
 }
 
+/// What is said of a breakage among calls that were made at once, which did not happen again.
+const NOT_AGAIN: &str = "one call at a time it did not happen again";
+
+/// Whether a breakage, as it is told, also happens where calls are made one at a time.
+#[must_use]
+pub fn happens_call_by_call(told: &str) -> bool {
+    !told.ends_with(NOT_AGAIN)
+}
+
 /// A breakage among calls that were made at once, which did not happen again call by call.
 pub(super) fn not_again(how: Breakage) -> Ending {
-    let told = |text: String| format!("{text}; one call at a time it did not happen again");
+    let told = |text: String| format!("{text}; {NOT_AGAIN}");
     Ending::Broken(match how {
         Breakage::Died(how) => Breakage::Died(told(how)),
         Breakage::Hung(how) => Breakage::Hung(told(how)),

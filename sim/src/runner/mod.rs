@@ -105,6 +105,10 @@ fn with_finding(result: CaseResult, finding: &Finding) -> CaseResult {
         rule: Some(finding.rule.rule().id.to_owned()),
         expected: Some(finding.expected.clone()),
         observed: Some(finding.observed.clone()),
+        call: match (result.call, &finding.looked) {
+            (Some(call), Some(looked)) => Some(format!("{call}, then {looked}")),
+            (call, _) => call,
+        },
         reason: finding.narrowed.then(|| narrowed.to_owned()),
         ..result
     }
