@@ -40,8 +40,8 @@ use recorder::{Recorded, Recorder};
 
 /// What the law's own side is called.
 pub const LAW: &str = "model";
-/// The most steps of a page: more than that no browser holds at ease.
-pub const MAX_STEPS: usize = 1_000_000;
+/// The most steps of a page: more rows than that are higher than a browser's tables can be.
+pub const MAX_STEPS: usize = 500_000;
 /// The most pages of an address space that can be shown: numbers are exact up to here.
 const MAX_PAGES: u64 = 1 << 50;
 /// The most ranges of addresses that a page tells apart from the free space between them.

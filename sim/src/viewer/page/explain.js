@@ -92,8 +92,10 @@ export class Explain {
   }
 
   step() {
-    const { recording, step } = this.state;
+    const { recording, step, playing } = this.state;
     const box = byId("step");
+    // Nobody can listen to that many.
+    box.setAttribute("aria-live", playing ? "off" : "polite");
     if (step === 0) {
       box.replaceChildren(make("p", { class: "call" }, "Before the first step: everything is free."));
       return;
