@@ -5,7 +5,8 @@
 #   backends/clr.sh check [NAME…]    every program in every mode: the output of plain Wine, no
 #                                    call past the host, no divergence
 #   backends/clr.sh bypass [NAME…]   Wine's own log of calls: none comes from the runtime itself
-#   backends/clr.sh times [NAME…]    the time of each mode, as a ratio to plain Wine
+#   backends/clr.sh times [NAME…]    the time of each mode, as a ratio to plain Wine (FULL=1: of
+#                                    programs at their full length)
 #   backends/clr.sh record [NAME…]   records programs, for scenarios/clr
 #   backends/clr.sh packages         the Debian packages that this needs, on one line
 #
@@ -75,6 +76,7 @@ prepare() {
 
 # How long a program is to run.
 amount() {
+  [ -z "${FULL:-}" ] || return 0 # as long as the program likes
   case $1 in
   applike) echo 50 ;;
   jit) echo 20 500 ;;
@@ -174,33 +176,37 @@ PYTHON
   done
 }
 
-# Seconds of a run, by the clock.
-seconds() {
-  local began
-  began=$(date +%s%N)
-  "$@" >/dev/null 2>&1
-  echo "$((($(date +%s%N) - began) / 1000000))"
-}
-
 times() {
   prepare
-  local rounds=${ROUNDS:-5}
-  echo "medians of the ratios of $rounds paired runs to plain Wine"
+  export ROUNDS=${ROUNDS:-5} exe home
+  echo "medians over $ROUNDS paired runs, as ratios to plain Wine: processor time (time by the clock)"
   for name in "$@"; do
-    for round in $(seq "$rounds"); do
-      base=$(seconds plain "$name")
-      for mode in --quiet --check --serve "--serve --check"; do
-        echo "$mode/$(seconds hosted "$name" --quiet $(echo "$mode" | sed 's/--quiet//'))/$base"
-      done
-    done | python3 -c '
-import statistics, sys
-ratios = {}
-for line in sys.stdin:
-    mode, time, base = line.strip().rsplit("/", 2)
-    ratios.setdefault(mode, []).append(int(time) / max(int(base), 1))
-told = {"--quiet": "pass through"}
-print(sys.argv[1] + ":", ", ".join(f"{told.get(m, m)} {statistics.median(r):.2f}" for m, r in ratios.items()))
-' "$name"
+    # shellcheck disable=SC2046
+    python3 - "$name" $(amount "$name") <<'PYTHON'
+import os, statistics, subprocess, sys, time
+name, *amount = sys.argv[1:]
+exe, home = os.environ["exe"], os.environ["home"]
+app = [f"{home}/programs/{name}.dll", *amount]
+host = ["wine", exe, "host", "--quiet", "--runtime", f"{home}/runtime"]
+modes = {"pass through": [], "--check": ["--check"], "--serve": ["--serve"],
+         "--serve --check": ["--serve", "--check"]}
+
+def spent(command):
+    began = time.monotonic()
+    child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    _, _, used = os.wait4(child.pid, 0)
+    return used.ru_utime + used.ru_stime, time.monotonic() - began
+
+ratios = {mode: [] for mode in modes}
+for _ in range(int(os.environ["ROUNDS"])):
+    plain = spent(["wine", f"{home}/runtime/dotnet.exe", *app])
+    for mode, options in modes.items():
+        ours = spent([*host, *options, *app])
+        ratios[mode].append((ours[0] / plain[0], ours[1] / plain[1]))
+middle = lambda pairs, at: statistics.median(pair[at] for pair in pairs)
+told = (f"{mode} {middle(r, 0):.2f} ({middle(r, 1):.2f})" for mode, r in ratios.items())
+print(f"{name}: " + ", ".join(told), flush=True)
+PYTHON
   done
 }
 

@@ -178,19 +178,13 @@ fn commit_pages(
     Ok(())
 }
 
-/// `MEM_RESET` and `MEM_RESET_UNDO`: the system may take the contents or leave them. Whatever it
-/// says of that, both are lawful where there is an allocation.
+/// `MEM_RESET` and `MEM_RESET_UNDO`: lawful and without effect. The contents stay, so that an
+/// undo is always true, also where the system has none (Wine 8.0).
 fn reset(zones: &mut Zones, request: &AllocArguments) -> Result<u64, Refusal> {
     let range = pages_of(request.at, request.size);
     let allocation = zones.allocation(range.start);
-    allocation.filter(|one| range.end <= one.range().end).ok_or(BAD_ADDRESS)?;
-    // SAFETY: an allocation of ours, whose owner does without the contents.
-    let told = unsafe { system::alloc(request.at, request.size, request.kind, request.protect) };
-    match told {
-        // An undo that comes too late says so.
-        Err(error) if request.kind == AllocationType::RESET_UNDO => Err(Refusal::from_win32(error)),
-        _ => Ok(range.start),
-    }
+    let inside = allocation.is_some_and(|one| range.end <= one.range().end);
+    if inside { Ok(range.start) } else { Err(BAD_ADDRESS) }
 }
 
 /// VF-05 to VF-09, VF-12: the pages concerned.

@@ -93,7 +93,6 @@ fn describe(touches: bool) -> Description {
         Capability::WriteWatch,
         Capability::Buffers,
         Capability::MemoryLoad,
-        Capability::AddressSpaceNotices,
         Capability::TopDown,
         Capability::Reset,
         Capability::Nocache,
@@ -107,6 +106,7 @@ fn describe(touches: bool) -> Description {
     let absent = [
         (Capability::Execute, other),
         (Capability::Malloc, other),
+        (Capability::AddressSpaceNotices, "what the runtime maps never lies in the arena"),
         (Capability::MemoryLoadControl, "this is a real machine"),
         (Capability::Notifications, "memory pressure is not listened to"),
     ];
