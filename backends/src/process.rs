@@ -2,6 +2,9 @@
 //!
 //! Deliberately not here: what is said over the streams ([`crate::child`], [`crate::agent`]).
 
+#[cfg(target_os = "linux")]
+mod nursery;
+
 use std::io::{Read as _, Write as _};
 use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
@@ -11,6 +14,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use hostmem_interface::OpenError;
+
+#[cfg(target_os = "linux")]
+use nursery::spawn;
 
 /// How much of the end of standard error is kept.
 const TAIL: usize = 4096;
@@ -51,7 +57,7 @@ impl Process {
         if let Some(bytes) = memory {
             limit_memory(command, bytes);
         }
-        let mut child = command.spawn().map_err(|error| {
+        let mut child = spawn(command).map_err(|error| {
             let program = command.get_program().to_string_lossy();
             OpenError::Unavailable(format!("{program} cannot be started: {error}"))
         })?;
@@ -148,6 +154,11 @@ fn limit_memory(command: &mut Command, bytes: u64) {
     };
     // SAFETY: the closure only makes a system call, takes no lock and allocates nothing.
     unsafe { command.pre_exec(limit) };
+}
+
+#[cfg(not(target_os = "linux"))]
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    command.spawn()
 }
 
 /// Writes messages until nobody has any more, or the pipe closes.

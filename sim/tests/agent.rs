@@ -2,6 +2,8 @@
 //! and an adapter that dies, hangs, floods or lies is a result with its step.
 #![cfg(target_os = "linux")]
 
+use std::process::{Command, Stdio};
+
 use hostmem::engine::{Engine as _, RandomCase, Settings};
 use hostmem::files::builtin;
 use hostmem::report::VerdictWord;
@@ -75,5 +77,34 @@ fn random_work_is_the_same_behind_the_protocol() {
         let (straight, through) = (ran(&ModelBackend), ran(&agent));
         assert_eq!(straight.word, VerdictWord::Agrees, "{straight:?}");
         assert_eq!(straight.record, through.record, "{}: {through:?}", case.name());
+    }
+}
+
+/// Whether a process is there and not only waits to be counted as dead.
+fn lives(pid: &str) -> bool {
+    let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).unwrap_or_default();
+    let state = stat.rsplit(") ").next().and_then(|rest| rest.chars().next());
+    state.is_some_and(|state| state != 'Z')
+}
+
+#[test]
+fn an_adapter_that_hangs_does_not_outlive_hostmem() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = folder.path().join("pid");
+    let script = format!("echo $$ > {0}.new; mv {0}.new {0}; exec sleep 3600", file.display());
+    let mut hostmem = Command::new(env!("CARGO_BIN_EXE_hostmem"))
+        .args(["conform", "--backend", &format!("agent:sh -c '{script}'")])
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("hostmem starts");
+    while !file.exists() {
+        assert_eq!(hostmem.try_wait().expect("it can be asked"), None, "it goes on");
+        std::thread::yield_now();
+    }
+    // At once: nothing can be tidied up.
+    hostmem.kill().and_then(|()| hostmem.wait()).expect("it can be killed");
+    let pid = std::fs::read_to_string(&file).expect("written");
+    while lives(pid.trim()) {
+        std::thread::yield_now();
     }
 }
