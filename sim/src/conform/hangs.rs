@@ -27,6 +27,15 @@ pub fn waves<T>(all: &[T]) -> impl Iterator<Item = &[T]> {
     std::iter::once(first).chain(rest.chunks(WAVE))
 }
 
+/// How the reason of what is passed over begins.
+const NOT_RUN: &str = "not run: ";
+
+/// Whether that is why something was skipped.
+#[must_use]
+pub fn was_passed_over(reason: Option<&str>) -> bool {
+    reason.is_some_and(|why| why.starts_with(NOT_RUN))
+}
+
 /// How often which call hung on one implementation.
 #[derive(Clone, Debug, Default)]
 pub struct Hangs(BTreeMap<String, usize>);
@@ -48,7 +57,7 @@ impl Hangs {
         let steps = scenario.steps.iter().map(|step| step.action.name());
         let mut often = steps.filter_map(|name| self.0.get_key_value(name));
         let (name, times) = often.find(|(_, times)| **times >= ENOUGH)?;
-        Some(format!("not run: {name} hung in {times} scenarios before"))
+        Some(format!("{NOT_RUN}{name} hung in {times} scenarios before"))
     }
 }
 
@@ -85,6 +94,7 @@ mod tests {
         assert_eq!(hangs.passed_over(&scenario), None);
         hangs.note(&scenario, &hung(2, "hung: no answer"));
         let why = hangs.passed_over(&scenario).unwrap();
+        assert!(was_passed_over(Some(&why)) && !was_passed_over(None));
         assert_eq!(why, "not run: VirtualQuery hung in 3 scenarios before");
         let other = Scenario { steps: scenario.steps[..1].to_vec(), ..scenario };
         assert_eq!(hangs.passed_over(&other), None, "it makes no such call");

@@ -9,10 +9,12 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::matrix::Matrix;
+use super::hangs::was_passed_over;
+use super::matrix::{Cell, Matrix};
 use crate::backend::Named;
 use crate::files::{NamedScenario, write};
 use crate::known::Known;
+use crate::report::VerdictWord;
 use crate::report::html::Href;
 use crate::viewer::{self, How};
 
@@ -38,7 +40,8 @@ pub fn write_all(
     for row in &mut matrix.rows {
         for (column, cell) in row.cells.iter_mut().enumerate() {
             let proves = |it: &NamedScenario| it.scenario.rules.iter().any(|id| id == row.rule.id);
-            let shown = match &cell.scenario {
+            let shown = match scenario(cell) {
+                _ if was_passed_over(cell.reason.as_deref()) => None,
                 Some(name) => scenarios.iter().position(|it| it.name == *name),
                 None => scenarios.iter().position(proves),
             };
@@ -52,6 +55,15 @@ pub fn write_all(
     pages
         .par_iter()
         .try_for_each(|((column, at), path)| page(&scenarios[*at], &backends[*column], path))
+}
+
+/// The scenario that a page shows. Of a break it is the one that others share, too: each page is
+/// one more break.
+fn scenario(cell: &Cell) -> Option<&String> {
+    match (cell.verdict, &cell.minimal) {
+        (VerdictWord::Broken, Some(minimal)) => Some(&minimal.scenario),
+        _ => cell.scenario.as_ref(),
+    }
 }
 
 fn page(case: &NamedScenario, backend: &Named, path: &Path) -> Result<(), String> {
