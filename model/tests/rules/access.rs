@@ -168,3 +168,12 @@ fn contents_come_back() {
     assert_eq!(written, [P, P + PAGE, P + 2 * PAGE]);
     assert!(!world.0.state.contents.is_written(Address(P + 3 * PAGE), PAGE));
 }
+
+/// Whether nothing but a fault is lawful is asked of every reading.
+#[test]
+fn only_faults() {
+    let world = World::after(&[alloc(P, PAGE, RC, RW), alloc(P + GRANULE, PAGE, R, RW)]);
+    let only = |call: &Call| decide(&world.0.state, call).permits_only_faults();
+    assert!(only(&read(P + GRANULE, 1)) && only(&execute(P)) && only(&write(P - 1, &[1])));
+    assert!(!only(&read(P, 1)) && !only(&alloc(P, 0, R, RW)) && !only(&query(P)));
+}

@@ -108,5 +108,17 @@ fn machines() {
     let subject = open(GRANULE * u64::from(u32::MAX) - 1).expect("just small enough");
     assert_eq!((&*subject.description().name, subject.checkpoint()), ("model", Ok(())));
     assert!(matches!(open(GRANULE * (1 << 32) - 1), Err(OpenError::Machine(_))));
+    let whole = Machine { highest: 16 * GRANULE - 1, ..Machine::WINDOWS_X64 };
+    assert!(ModelBackend.open(&whole).is_ok());
+    for wrong in [
+        Machine { page: 3 * PAGE, ..whole.clone() },
+        Machine { granularity: 3 * GRANULE, ..whole.clone() },
+        Machine { page: 2 * GRANULE, ..whole.clone() },
+        Machine { lowest: whole.highest, ..whole.clone() },
+        Machine { highest: u64::MAX, ..whole.clone() },
+        Machine { highest: 16 * GRANULE, ..whole.clone() },
+    ] {
+        assert!(matches!(ModelBackend.open(&wrong), Err(OpenError::Machine(_))), "{wrong:?}");
+    }
     assert!(format!("{:?}", hostmem_model::Simulator::new(Machine::WINDOWS_X64)).contains("page"));
 }
