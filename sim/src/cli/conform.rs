@@ -198,7 +198,7 @@ fn tell_of_list(path: &str, was_there: bool, differences: usize) {
     match (was_there, differences) {
         (true, 0) => remark(&format!("{path}: nothing is left to list; removed")),
         (false, 0) => {}
-        (_, count) => remark(&format!("{path}: {count} known differences")),
+        (_, count) => remark(&format!("{path}: known differences: {count}")),
     }
 }
 

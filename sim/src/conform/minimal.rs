@@ -63,7 +63,7 @@ fn differs(smallest: &Scenario, backend: &dyn Backend) -> Option<(String, usize)
     let (expected, observed) = plain(&finding.expected, &finding.observed, last.grain);
     let what = format!("{looked}: expected {expected}, observed {observed}");
     let fields = different_fields(&expected, &observed);
-    let fields = fields.map_or(String::new(), |fields| format!(" (it is {fields})"));
+    let fields = fields.map_or(String::new(), |fields| format!(" (they differ in {fields})"));
     Some((without_addresses(&what, &names) + &fields, last.steps))
 }
 
