@@ -7,7 +7,7 @@
 //! Map: [`Ledger`] holds [`Allocation`]s by base; [`runs`] the pages of one, a
 //! [`page_state`] each; [`gaps`] the free granules.
 //!
-//! Deliberately not here: argument checks and error codes, and any system.
+//! Deliberately not here: argument checks, and any system.
 
 pub(crate) mod gaps;
 pub(crate) mod page_state;
@@ -16,7 +16,10 @@ pub(crate) mod runs;
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use hostmem_interface::Protection;
+use hostmem_interface::{
+    Address, FreeType, MemoryBasicInformation, Protection, Refusal, RegionState, RegionType,
+    Win32Error,
+};
 
 use crate::arguments::CACHE;
 use gaps::Gaps;
@@ -82,6 +85,42 @@ impl Allocation {
         self.base + pages.start * PAGE..self.base + pages.end * PAGE
     }
 
+    /// What a query shows of the page at an address inside it (VQ-01 to VQ-05).
+    pub(crate) fn region(&self, page: u64) -> MemoryBasicInformation {
+        let number = (page - self.base) / PAGE;
+        let state = self.pages.value(number);
+        let (shown_state, protect) = if state.is_committed() {
+            (RegionState::COMMIT, state.shown() | self.cache())
+        } else {
+            (RegionState::RESERVE, Protection(0))
+        };
+        MemoryBasicInformation {
+            base_address: Address(page),
+            allocation_base: Address(self.base),
+            allocation_protect: self.protect,
+            region_size: (self.pages.end(number) - number) * PAGE,
+            state: shown_state,
+            protect,
+            kind: RegionType::PRIVATE,
+        }
+    }
+
+    /// VF-07 to VF-09, VF-12: the pages that a call frees whose range begins inside it.
+    ///
+    /// # Errors
+    /// If it may not free them.
+    pub(crate) fn freed(&self, at: u64, size: u64, kind: FreeType) -> Result<Range<u64>, Refusal> {
+        let whole = self.range();
+        if kind == FreeType::RELEASE || size == 0 {
+            let in_first_page = at - whole.start < PAGE;
+            let refused = Refusal::from_win32(Win32Error::ERROR_INVALID_ADDRESS);
+            return if in_first_page { Ok(whole) } else { Err(refused) };
+        }
+        let range = pages_of(at, size);
+        let leaves = Refusal::from_win32(Win32Error::ERROR_INVALID_PARAMETER);
+        if range.end <= whole.end { Ok(range) } else { Err(leaves) }
+    }
+
     /// How many pages of a range are committed.
     pub(crate) fn committed(&self, range: &Range<u64>) -> u64 {
         let runs = self.pages.over(self.numbers(range));
@@ -98,6 +137,11 @@ impl Allocation {
             marks.set(numbers, false);
         }
     }
+}
+
+/// The pages that hold a byte of `[at, at + size)` (SM-05). The sum must not overflow.
+pub(crate) fn pages_of(at: u64, size: u64) -> Range<u64> {
+    at & !(PAGE - 1)..(at + size).next_multiple_of(PAGE)
 }
 
 /// All allocations of one arena.

@@ -9,12 +9,12 @@ use std::ops::Range;
 
 use hostmem_interface::{Address, AllocationType, Protection, Refusal, Win32Error};
 
-use super::manager::{LinuxManager, Space, pages_of, refuse};
+use super::manager::{LinuxManager, Space, refuse};
 use super::mapping_budget::Purpose;
 use super::watch::Watch;
 use crate::arguments::{AllocArguments, copies_on_write};
 use crate::ledger::page_state::PageState;
-use crate::ledger::{Allocation, GRANULE, PAGE};
+use crate::ledger::{Allocation, GRANULE, PAGE, pages_of};
 
 impl LinuxManager {
     pub(super) fn alloc(

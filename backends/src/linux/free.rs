@@ -9,23 +9,24 @@
 use std::ops::Range;
 use std::sync::atomic::Ordering;
 
-use hostmem_interface::{Address, FreeType, Refusal, Win32Error};
+use hostmem_interface::{Address, FreeType, Refusal};
 
 use super::kernel_view;
-use super::manager::{LinuxManager, Space, pages_of, refuse};
+use super::manager::{LinuxManager, Space};
 use super::mapping::Prot;
 use super::mapping_budget::Purpose;
 use super::watch::Watch;
 use crate::arguments;
+use crate::ledger::Allocation;
 use crate::ledger::page_state::PageState;
-use crate::ledger::{Allocation, PAGE};
 
 impl LinuxManager {
     pub(super) fn free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {
         let at = address.0;
         arguments::check_free(at, size, kind)?;
         let mut space = self.space();
-        let range = target(&space, at, size, kind)?;
+        let allocation = space.ledger.containing(at).ok_or(Refusal::not_ours())?;
+        let range = allocation.freed(at, size, kind)?;
         if kind == FreeType::RELEASE {
             self.release(&mut space, &range);
         } else {
@@ -94,26 +95,6 @@ impl LinuxManager {
 /// if both ends have to be split off.
 fn relieves(range: &Range<u64>) -> bool {
     kernel_view::mappings(range).is_ok_and(|mappings| mappings.len() > 2)
-}
-
-/// VF-05 to VF-09, VF-12: the pages concerned.
-fn target(space: &Space, at: u64, size: u64, kind: FreeType) -> Result<Range<u64>, Refusal> {
-    let allocation = space.ledger.containing(at).ok_or(Refusal::not_ours())?;
-    let whole = allocation.range();
-    if kind == FreeType::RELEASE || size == 0 {
-        let in_first_page = at - whole.start < PAGE;
-        return if in_first_page {
-            Ok(whole)
-        } else {
-            Err(refuse(Win32Error::ERROR_INVALID_ADDRESS))
-        };
-    }
-    let range = pages_of(at, size);
-    if range.end <= whole.end {
-        Ok(range)
-    } else {
-        Err(refuse(Win32Error::ERROR_INVALID_PARAMETER))
-    }
 }
 
 /// Takes over what the kernel knows of writes to pages that are about to lose their memory.

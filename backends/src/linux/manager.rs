@@ -7,7 +7,6 @@
 //!
 //! Deliberately not here: any rule of Win32.
 
-use std::ops::Range;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, RwLock};
 
@@ -27,7 +26,7 @@ use super::memory_load;
 use super::pressure::Listener;
 use super::watch::Watch;
 use crate::callbacks::Callbacks;
-use crate::ledger::{Ledger, PAGE};
+use crate::ledger::Ledger;
 use crate::touch::Touch;
 
 /// One case's memory, managed as `IHostMemoryManager` demands. Callable from any thread.
@@ -160,11 +159,6 @@ impl Host for LinuxManager {
     fn leaks(&self) -> Vec<String> {
         self.heaps.leaks()
     }
-}
-
-/// The pages that hold a byte of `[at, at + size)` (SM-05). The sum must not overflow.
-pub(super) fn pages_of(at: u64, size: u64) -> Range<u64> {
-    at & !(PAGE - 1)..(at + size).next_multiple_of(PAGE)
 }
 
 pub(super) fn refuse(error: Win32Error) -> Refusal {

@@ -8,10 +8,11 @@
 
 use hostmem_interface::{Address, OutPointer, Protection, Refusal, Win32Error};
 
-use super::manager::{LinuxManager, pages_of, refuse};
+use super::manager::{LinuxManager, refuse};
 use super::mapping_budget::Purpose;
 use crate::arguments;
 use crate::ledger::page_state::PageState;
+use crate::ledger::pages_of;
 
 impl LinuxManager {
     pub(super) fn protect(

@@ -15,7 +15,7 @@ use hostmem_interface::{
 
 use super::manager::{LinuxManager, refuse};
 use crate::arguments::USER_SPACE;
-use crate::ledger::{Allocation, PAGE};
+use crate::ledger::PAGE;
 
 impl LinuxManager {
     pub(super) fn query(
@@ -50,7 +50,7 @@ impl LinuxManager {
         }
         let space = self.space();
         match space.ledger.containing(page) {
-            Some(allocation) => inside(page, allocation),
+            Some(allocation) => allocation.region(page),
             None => self.not_allocated(page, space.ledger.next_base(page)),
         }
     }
@@ -87,25 +87,6 @@ fn elsewhere(page: u64, whole: &Range<u64>) -> MemoryBasicInformation {
         region_size: whole.end - page,
         state: RegionState::RESERVE,
         protect: Protection(0),
-        kind: RegionType::PRIVATE,
-    }
-}
-
-fn inside(page: u64, allocation: &Allocation) -> MemoryBasicInformation {
-    let number = (page - allocation.base) / PAGE;
-    let state = allocation.pages.value(number);
-    let (shown_state, protect) = if state.is_committed() {
-        (RegionState::COMMIT, state.shown() | allocation.cache())
-    } else {
-        (RegionState::RESERVE, Protection(0))
-    };
-    MemoryBasicInformation {
-        base_address: Address(page),
-        allocation_base: Address(allocation.base),
-        allocation_protect: allocation.protect,
-        region_size: (allocation.pages.end(number) - number) * PAGE,
-        state: shown_state,
-        protect,
         kind: RegionType::PRIVATE,
     }
 }

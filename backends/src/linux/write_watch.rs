@@ -9,10 +9,10 @@ use hostmem_interface::{
     Address, Refusal, WatchAnswer, WatchFlags, WatchPointers, Win32Error, WriteWatch,
 };
 
-use super::manager::{LinuxManager, Space, pages_of, refuse};
+use super::manager::{LinuxManager, Space, refuse};
 use super::watch::Watch;
 use crate::arguments::{self, USER_SPACE};
-use crate::ledger::{Allocation, PAGE};
+use crate::ledger::{Allocation, PAGE, pages_of};
 
 impl WriteWatch for LinuxManager {
     fn get_write_watch(

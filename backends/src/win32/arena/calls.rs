@@ -13,7 +13,7 @@ use super::watch;
 use super::zones::{Change, Zones, change};
 use crate::arguments::{self, AllocArguments, USER_SPACE, copies_on_write};
 use crate::ledger::page_state::PageState;
-use crate::ledger::{Allocation, GRANULE, PAGE};
+use crate::ledger::{Allocation, GRANULE, PAGE, pages_of};
 use crate::win32::system;
 
 const BAD_ADDRESS: Refusal = Refusal::from_win32(Win32Error::ERROR_INVALID_ADDRESS);
@@ -38,7 +38,7 @@ impl ArenaManager {
         arguments::check_free(at, size, kind)?;
         let mut zones = self.zones();
         let allocation = zones.allocation(at).ok_or(Refusal::not_ours())?;
-        let range = freed(allocation, at, size, kind)?;
+        let range = allocation.freed(at, size, kind)?;
         if kind == FreeType::DECOMMIT {
             return decommit(allocation, &range);
         }
@@ -104,11 +104,6 @@ impl ArenaManager {
             None => MemoryBasicInformation::free(Address(page), next - page),
         }))
     }
-}
-
-/// The pages that hold a byte of `[at, at + size)` (SM-05). The sum must not overflow.
-pub(super) fn pages_of(at: u64, size: u64) -> Range<u64> {
-    at & !(PAGE - 1)..(at + size).next_multiple_of(PAGE)
 }
 
 fn set(allocation: &mut Allocation, range: &Range<u64>, state: PageState) {
@@ -187,21 +182,6 @@ fn reset(zones: &mut Zones, request: &AllocArguments) -> Result<u64, Refusal> {
     if inside { Ok(range.start) } else { Err(BAD_ADDRESS) }
 }
 
-/// VF-05 to VF-09, VF-12: the pages concerned.
-fn freed(
-    allocation: &Allocation,
-    at: u64,
-    size: u64,
-    kind: FreeType,
-) -> Result<Range<u64>, Refusal> {
-    let whole = allocation.range();
-    if kind == FreeType::RELEASE || size == 0 {
-        return if at - whole.start < PAGE { Ok(whole) } else { Err(BAD_ADDRESS) };
-    }
-    let range = pages_of(at, size);
-    if range.end <= whole.end { Ok(range) } else { Err(MALFORMED) }
-}
-
 fn decommit(allocation: &mut Allocation, range: &Range<u64>) -> Result<(), Refusal> {
     if allocation.committed(range) == 0 {
         return Ok(());
@@ -244,22 +224,7 @@ fn settle_guards(allocation: &mut Allocation, range: &Range<u64>) {
 fn inside(page: u64, allocation: &mut Allocation) -> MemoryBasicInformation {
     let behind = page..allocation.range().end;
     settle_guards(allocation, &behind);
-    let number = (page - allocation.base) / PAGE;
-    let state = allocation.pages.value(number);
-    let (shown_state, protect) = if state.is_committed() {
-        (RegionState::COMMIT, state.shown() | allocation.cache())
-    } else {
-        (RegionState::RESERVE, Protection(0))
-    };
-    MemoryBasicInformation {
-        base_address: Address(page),
-        allocation_base: Address(allocation.base),
-        allocation_protect: allocation.protect,
-        region_size: (allocation.pages.end(number) - number) * PAGE,
-        state: shown_state,
-        protect,
-        kind: RegionType::PRIVATE,
-    }
+    allocation.region(page)
 }
 
 /// What the system shows of a page outside; but nothing is called free that would never be

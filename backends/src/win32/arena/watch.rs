@@ -8,11 +8,10 @@ use hostmem_interface::{
     Address, Refusal, WatchAnswer, WatchFlags, WatchPointers, Win32Error, WriteWatch,
 };
 
-use super::calls::pages_of;
 use super::manager::ArenaManager;
 use super::zones::Zones;
 use crate::arguments::{self, USER_SPACE};
-use crate::ledger::{Allocation, PAGE};
+use crate::ledger::{Allocation, PAGE, pages_of};
 use crate::win32::system;
 
 impl WriteWatch for ArenaManager {
