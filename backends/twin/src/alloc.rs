@@ -5,9 +5,9 @@ use hostmem_model::State;
 use hostmem_model::effect::{Effect, Pages};
 use hostmem_model::page::PageState;
 use hostmem_model::rule::{
-    AF_02, AF_03, GP_01, GP_02, SM_04, SM_05, VA_04, VA_08, VA_09, VA_10, VA_12, VA_15, VA_16,
-    VA_17, VA_21, VA_23, VA_24, VA_25, VA_26, VA_27, VA_31, VA_50, VA_51, VP_08, VP_09, VP_10,
-    VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, VQ_06, ZF_01, ZF_02,
+    AF_02, AF_03, GP_01, GP_02, PR_06, SM_04, SM_05, VA_04, VA_08, VA_09, VA_10, VA_12, VA_15,
+    VA_16, VA_17, VA_21, VA_23, VA_24, VA_25, VA_26, VA_27, VA_31, VA_50, VA_51, VP_08, VP_09,
+    VP_10, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, VQ_06, ZF_01, ZF_02,
 };
 use hostmem_model::rules::decide;
 use hostmem_model::verdict::{Answer, Verdict};
@@ -58,7 +58,9 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "commit-rounds-inward",
         rule: SM_05,
-        seen_as: &[VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01, AF_02, AF_03, VP_08, VP_09, VP_10],
+        seen_as: &[
+            VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01, AF_02, AF_03, PR_06, VP_08, VP_09, VP_10,
+        ],
         sentence: "COMMIT leaves out a last page that it touches in part.",
         lie: Lie::Law(commit_rounds_inward),
     },
@@ -102,7 +104,9 @@ pub(crate) const CANARIES: &[Canary] = &[
     Canary {
         name: "recommit-keeps-protection",
         rule: VA_23,
-        seen_as: &[VA_24, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01, GP_02, AF_02, AF_03, VP_10],
+        seen_as: &[
+            VA_24, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, GP_01, GP_02, AF_02, AF_03, PR_06, VP_10,
+        ],
         sentence: "COMMIT of committed pages leaves the protection that they have.",
         lie: Lie::Law(recommit_keeps_protection),
     },

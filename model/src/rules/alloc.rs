@@ -141,16 +141,17 @@ fn malformed_rule(state: &State, request: &Request, rule: RuleId) -> RuleId {
     }
 }
 
-/// Whether the address does not suit the state: taken for a reservation, free for a commit.
+/// Whether the range does not suit the state: taken for a reservation, in no allocation for a
+/// commit.
 fn conflicts(state: &State, request: &Request) -> bool {
-    let Request { address, kind, .. } = *request;
+    let Request { address, size, kind, .. } = *request;
     if address.is_null() {
         return false;
     }
     if kind.contains(RESERVE) {
         state.space.owner_of_granule(address).is_some()
     } else {
-        state.space.find(address).is_none()
+        state.space.find(address).is_none_or(|it| it.touched(address, size).is_none())
     }
 }
 

@@ -5,8 +5,8 @@ use hostmem_interface::{Address, OutPointer, Protection, Win32Error};
 use crate::effect::{Effect, Pages};
 use crate::page::PageState;
 use crate::rule::{
-    GP_04, PR_05, RuleId, VP_01, VP_02, VP_03, VP_04, VP_05, VP_05B, VP_06, VP_07, VP_08, VP_09,
-    VP_10, VP_11,
+    GP_04, PR_05, PR_06, RuleId, VP_01, VP_02, VP_03, VP_04, VP_05, VP_05B, VP_06, VP_07, VP_08,
+    VP_09, VP_10, VP_11,
 };
 use crate::rules::protection::{is_copy_on_write, malformed_base, malformed_modifiers};
 use crate::rules::{beyond, leaves};
@@ -41,20 +41,24 @@ fn with_pointer(state: &State, address: Address, size: u64, protect: Protection)
     if size == 0 {
         return Verdict::refuse(VP_05, BAD_ARGUMENT);
     }
-    if malformed_modifiers(protect).is_some() {
+    let modifiers = malformed_modifiers(protect).is_some();
+    // That wrong modifiers win over a wrong address rests on an implementation: either error is
+    // permitted where both are wrong.
+    let misplaced = |rule| match Verdict::refuse(VP_05B, BAD_ARGUMENT) {
+        either if modifiers => either.or(Permitted::refused(rule, No::Win32(BAD_ADDRESS))),
+        _ => Verdict::refuse(rule, BAD_ADDRESS),
+    };
+    let Some(allocation) = state.space.find(address) else { return misplaced(VP_06) };
+    let Some(pages) = allocation.touched(address, size) else { return misplaced(VP_07) };
+    let committed = allocation.all_committed(pages.clone());
+    if modifiers && committed {
         return Verdict::refuse(VP_05B, BAD_ARGUMENT);
     }
-    let Some(allocation) = state.space.find(address) else {
-        return Verdict::refuse(VP_06, BAD_ADDRESS);
-    };
-    let Some(pages) = allocation.touched(address, size) else {
-        return Verdict::refuse(VP_07, BAD_ADDRESS);
-    };
-    if is_copy_on_write(protect) {
+    if is_copy_on_write(protect) && !modifiers {
         return Verdict::refuse(VP_11, BAD_ARGUMENT);
     }
-    if !allocation.all_committed(pages.clone()) {
-        return Verdict::refuse(VP_08, BAD_ADDRESS);
+    if !committed {
+        return misplaced(VP_08);
     }
     let first = allocation.state(pages.start);
     let rule = success_rule(allocation, first, protect, pages.end - pages.start);
@@ -76,8 +80,8 @@ fn null_old(otherwise: &Verdict, protect: Protection) -> Verdict {
     verdict
 }
 
-/// The rule that says most about a success: what it does to a guard, to `PAGE_NOCACHE`, to
-/// several pages, or else what the old value is.
+/// The rule that says most about a success: that the old value shows `PAGE_WRITECOMBINE`, what
+/// it does to a guard, to `PAGE_NOCACHE`, to several pages, or else what the old value is.
 fn success_rule(
     allocation: &Allocation,
     first: PageState,
@@ -85,7 +89,10 @@ fn success_rule(
     pages: u64,
 ) -> RuleId {
     let cached = |protect: Protection| !protect.intersects(Protection::NOCACHE);
-    if first.is_guarded() || protect.contains(Protection::GUARD) {
+    if allocation.terms().protect.intersects(Protection::WRITECOMBINE) {
+        // The weakest word of the answer: whoever does not show it breaks no other rule.
+        PR_06
+    } else if first.is_guarded() || protect.contains(Protection::GUARD) {
         GP_04
     } else if !cached(protect) || !cached(allocation.terms().protect) {
         PR_05

@@ -55,10 +55,11 @@ fn owned_rule(
     region: &MemoryBasicInformation,
 ) -> RuleId {
     let modifiers = Protection(region.protect.0 & ALLOCATION_MODIFIERS.0);
-    if modifiers.intersects(Protection::NOCACHE) {
-        PR_05
-    } else if modifiers.intersects(Protection::WRITECOMBINE) {
+    if region.allocation_protect.intersects(Protection::WRITECOMBINE) {
+        // The weakest word of the answer: whoever does not show it breaks no other rule.
         PR_06
+    } else if modifiers.intersects(Protection::NOCACHE) {
+        PR_05
     } else if region.protect.intersects(Protection::GUARD) {
         GP_01
     } else if address != region.base_address {

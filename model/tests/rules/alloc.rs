@@ -73,6 +73,7 @@ fn arguments_are_checked_in_order() {
             ("VA-31", alloc(P, PAGE, R, bad)),
             ("VA-31", alloc(P + PAGE, PAGE, R, bad)),
             ("VA-31", alloc(P + PAGE, PAGE, C, bad)),
+            ("VA-31", alloc(P, GRANULE, C, bad)),
             ("VA-04", alloc(P, PAGE, C, bad)),
             ("VA-41", alloc(P, PAGE, RESET, bad)),
             ("VA-41", alloc(0x50_0000, PAGE, UNDO, RW | RO)),

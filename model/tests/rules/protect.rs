@@ -8,6 +8,7 @@ fn checks_in_order() {
     let world = World::after(&[alloc(P, 3 * PAGE, RC, RW), free(P + PAGE, PAGE, DECOMMIT)]);
     let (nowhere, end) = (0x50_0000, P + 3 * PAGE);
     let either = |rule: &str| format!("{rule} {NULL} | VP-05b {BAD}");
+    let misplaced = |rule: &str| format!("VP-05b {BAD} | {rule} {ADDRESS}");
     world.rows(&[
         (protect_null(nowhere, 0, 0), &by("VP-01", BAD)),
         (protect(P, PAGE, RW | RO), &by("VP-01", BAD)),
@@ -27,7 +28,10 @@ fn checks_in_order() {
         (protect(nowhere, END - nowhere, RW), &by("VP-06", ADDRESS)),
         (protect(P, 0, NA | GUARD), &by("VP-05", BAD)),
         (protect(nowhere, 0, RW), &by("VP-05", BAD)),
-        (protect(nowhere, 1, RW | GUARD | NOCACHE), &by("VP-05b", BAD)),
+        (protect(nowhere, 1, RW | GUARD | NOCACHE), &misplaced("VP-06")),
+        (protect(P, 3 * PAGE + 1, NA | GUARD), &misplaced("VP-07")),
+        (protect(P + PAGE, 1, NA | GUARD), &misplaced("VP-08")),
+        (protect(P + PAGE, 1, NA | GUARD | COW), &by("VP-01", BAD)),
         (protect(P, 1, NA | COMBINE), &by("VP-05b", BAD)),
         (protect(0, 1, RW), &by("VP-06", ADDRESS)),
         (protect(end, 1, COW), &by("VP-06", ADDRESS)),
@@ -59,7 +63,7 @@ fn the_old_value_and_its_rule() {
         (protect(P, 1, RO | COMBINE), "VP-10 old PAGE_READWRITE"),
         (protect(nocache, 1, RW), "PR-05 old PAGE_READONLY|PAGE_NOCACHE"),
         (protect(nocache, 2 * PAGE, RW | NOCACHE), "PR-05 old PAGE_READONLY|PAGE_NOCACHE"),
-        (protect(P + 2 * GRANULE, 1, RO), "VP-10 old PAGE_READWRITE|PAGE_WRITECOMBINE"),
+        (protect(P + 2 * GRANULE, 1, RO), "PR-06 old PAGE_READWRITE|PAGE_WRITECOMBINE"),
     ]);
     world.does(&protect(P + 0xFFF, 2, NA));
     assert_eq!(world.seen(P), (C, NA, 2 * PAGE));
