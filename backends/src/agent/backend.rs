@@ -63,8 +63,8 @@ impl AgentBackend {
     ///
     /// # Errors
     /// Why there is no adapter.
-    pub fn started(command: &str) -> Result<Self, String> {
-        let backend = Self::new(command, Limits::USUAL)?;
+    pub fn started(command: &str, limits: Limits) -> Result<Self, String> {
+        let backend = Self::new(command, limits)?;
         let adapter = backend.start().map_err(|error| error.to_string())?;
         locked(&backend.idle).push(adapter);
         Ok(backend)
@@ -208,12 +208,12 @@ impl State {
         let place = |address: &hostmem_interface::Address| {
             Ok::<_, std::convert::Infallible>(Packed::absolute(address.0))
         };
-        let Ok(packed) = call.resolve(place, |heap| Ok(*heap));
-        let heap = self.counts.heaps;
-        self.counts.count(call);
+        let Ok(packed) = call.resolve(place, |heap| Ok(self.counts.on_the_wire(*heap)));
+        let heap = self.counts.next_heap();
         let run = Ask::Run(vec![calls::write(&packed)]);
         let reply = self.talk().ask::<Vec<Flat>>(run, call.name()).map_err(Reply::Broken)?;
         let Some(answers) = &reply.outcome else {
+            self.counts.count(call, false);
             return Err(match reply.reason() {
                 (true, why) => Reply::Unsupported(why),
                 (false, why) => Reply::Broken(self.talk().broke(Breakage::Died(why))),
@@ -226,7 +226,9 @@ impl State {
             let outcome = answers::read(call, answer, who, heap)?;
             Ok((outcome, notifications(&reply.notified, 1)?.remove(0)))
         };
-        read().map_err(|why| {
+        let read = read();
+        self.counts.count(call, read.as_ref().is_ok_and(|(outcome, _)| outcome.is_done()));
+        read.map_err(|why| {
             let how = format!("the answer to {}: {why}", call.name());
             Reply::Broken(self.talk().broke(Breakage::Lied(how)))
         })
@@ -289,7 +291,7 @@ impl Subject for AgentSubject {
 
     fn foresee(&self, calls: &[Foreseen]) {
         let mut state = locked(&self.state);
-        let batch = Batch::of(calls, &self.description, state.counts);
+        let batch = Batch::of(calls, &self.description, &state.counts);
         // One call at a time is as good.
         if batch.len() < 2 || !state.ahead.is_empty() || state.wrong.is_some() {
             return;

@@ -6,8 +6,8 @@ use std::collections::VecDeque;
 
 use hostmem_interface::needs::call_needs;
 use hostmem_interface::{
-    Address, Call, Data, Description, Foreseen, MemoryAvailable, Outcome, Reply, Spot, Value,
-    dispatch,
+    Address, Call, Data, Description, Foreseen, MallocId, MemoryAvailable, Outcome, Reply, Spot,
+    Value, dispatch,
 };
 
 use super::answers;
@@ -21,16 +21,39 @@ const MOST_CALLS: usize = 4096;
 const MOST_BYTES: u64 = 4 << 20;
 
 /// How many addresses and heaps the calls of a case have asked for so far, refused ones too.
-#[derive(Clone, Copy, Debug, Default)]
+///
+/// On the wire a heap has the number of the call that made it, so that a line can name a heap
+/// that it makes itself. A case counts those that were made: a refused one has no number.
+#[derive(Clone, Debug, Default)]
 pub(super) struct Counts {
-    pub slots: u64,
-    pub heaps: u32,
+    /// The calls that allocate.
+    slots: u64,
+    /// The calls of `CreateMalloc`.
+    asked: u32,
+    /// The wire's number of each heap that was made.
+    made: Vec<u32>,
 }
 
 impl Counts {
-    pub(super) fn count<A>(&mut self, call: &Call<A>) {
+    /// Counts a call, and whether it succeeded.
+    pub(super) fn count<A>(&mut self, call: &Call<A>, succeeded: bool) {
         self.slots += u64::from(call.allocates());
-        self.heaps += u32::from(matches!(call, Call::CreateMalloc { .. }));
+        if matches!(call, Call::CreateMalloc { .. }) {
+            if succeeded {
+                self.made.push(self.asked);
+            }
+            self.asked += 1;
+        }
+    }
+
+    /// The wire's number of a heap. One that was never made is no number of the wire's either.
+    pub(super) fn on_the_wire(&self, heap: MallocId) -> MallocId {
+        MallocId(self.made.get(heap.0 as usize).copied().unwrap_or(u32::MAX))
+    }
+
+    /// The case's number of the next heap that is made.
+    pub(super) fn next_heap(&self) -> u32 {
+        u32::try_from(self.made.len()).expect("fewer than 2^32 heaps in a case")
     }
 }
 
@@ -98,7 +121,8 @@ pub(super) struct Batch<'a> {
 
 impl<'a> Batch<'a> {
     /// Packs as many of the calls as one line may have.
-    pub(super) fn of(foreseen: &'a [Foreseen], who: &Description, before: Counts) -> Self {
+    pub(super) fn of(foreseen: &'a [Foreseen], who: &Description, before: &Counts) -> Self {
+        let mut counts = before.clone();
         let mut batch = Batch { foreseen, parts: Vec::new(), packed: Vec::new() };
         let mut aligned = Vec::new();
         let mut bytes = 0;
@@ -111,7 +135,9 @@ impl<'a> Batch<'a> {
             let Some(at) = place_in_page(call, &aligned) else { break };
             let parts = parts(call, at, who.machine.page, moved);
             batch.parts.push(parts.len());
-            batch.packed.extend(parts.iter().map(|part| pack(part, before)));
+            batch.packed.extend(parts.iter().map(|part| pack(part, before.slots, &counts)));
+            // Nothing is foreseen behind a heap that is refused.
+            counts.count(call, true);
             if call.allocates() {
                 aligned.push(matches!(call, Call::VirtualAlloc { .. }));
             }
@@ -155,7 +181,7 @@ impl<'a> Batch<'a> {
             let outcomes: Result<Vec<Outcome>, String> = range
                 .clone()
                 .map(|at| {
-                    answers::read(&self.packed[at], &answers[at], who, counts.heaps)
+                    answers::read(&self.packed[at], &answers[at], who, counts.next_heap())
                         .map_err(|why| format!("the answer to {}: {why}", call.name()))
                 })
                 .collect();
@@ -165,7 +191,7 @@ impl<'a> Batch<'a> {
                 resolved(call, &bases),
                 Reply::Outcome { outcome: outcome.clone(), notified },
             ));
-            counts.count(call);
+            counts.count(call, outcome.is_done());
             if call.allocates() {
                 bases.push(outcome.address().unwrap_or(Address::NULL));
             }
@@ -227,17 +253,18 @@ fn moved(spot: Spot, by: u64) -> Spot {
     }
 }
 
-fn pack(call: &Foreseen, before: Counts) -> Call<Packed> {
+/// Slots ahead are counted from those that there are `before` the line.
+fn pack(call: &Foreseen, before: u64, counts: &Counts) -> Call<Packed> {
     let place = |spot: &Spot| {
         Ok::<_, std::convert::Infallible>(match *spot {
             Spot::Known(address) => Packed::absolute(address.0),
             Spot::Ahead { allocation, offset } => {
-                let slot = before.slots + allocation as u64;
+                let slot = before + allocation as u64;
                 Packed { slot: i64::try_from(slot).expect("fewer than 2^63 calls"), offset }
             }
         })
     };
-    let Ok(packed) = call.resolve(place, |heap| Ok(*heap));
+    let Ok(packed) = call.resolve(place, |heap| Ok(counts.on_the_wire(*heap)));
     packed
 }
 

@@ -13,32 +13,23 @@
 //! Deliberately not here: fault injection, holes and walks. The harness makes them out of the
 //! calls that there are, so no adapter ever sees them.
 
-#![cfg_attr(not(unix), allow(dead_code, reason = "adapters are only asked on Unix; here we serve"))]
-
 mod answers;
-#[cfg(unix)]
 mod backend;
-#[cfg(unix)]
 mod batch;
 mod calls;
-#[cfg(unix)]
 mod conversation;
 mod messages;
 pub mod methods;
 mod numbers;
 mod schema;
 mod serve;
-#[cfg(unix)]
 mod smoke;
 #[cfg(unix)]
 mod smoke_methods;
 
-#[cfg(unix)]
 pub use backend::AgentBackend;
-#[cfg(unix)]
 pub use conversation::Limits;
 pub use messages::PROTOCOL;
 pub use schema::schema;
 pub use serve::serve;
-#[cfg(unix)]
 pub use smoke::{Check, Whose, smoke};

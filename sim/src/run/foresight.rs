@@ -183,8 +183,10 @@ impl Foreseer {
             };
             self.allocations.push((base, size));
         }
+        // Heaps are counted as they are made, and who carries calls out ahead counts along.
+        let refused = matches!(call, Call::CreateMalloc { .. }) && !outcome.is_done();
         self.calls.push(call);
-        self.ended |= self.calls.len() >= MOST;
+        self.ended |= refused || self.calls.len() >= MOST;
     }
 }
 
