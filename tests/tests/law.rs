@@ -3,6 +3,8 @@
 
 use std::collections::BTreeMap;
 
+use hostmem::known::Known;
+use hostmem::run::needs::scenario_needs;
 use hostmem::run::{Coverage, Ending, run_scenario};
 use hostmem_interface::Call;
 use hostmem_interface::scenario::{Action, Scenario};
@@ -78,4 +80,19 @@ fn a_named_rule_is_not_idle() {
         }
     }
     assert!(idle.is_empty(), "named but not what decided:\n{}", idle.join("\n"));
+}
+
+/// A scenario that left one out would stop in its middle on a subject without it, where it ought
+/// to be skipped.
+#[test]
+fn scenarios_say_what_their_steps_need() {
+    let known = Known::builtin().expect("lists that can be read");
+    let known = known.lists().iter().flat_map(|list| list.cases());
+    let known = known.map(|case| (case.name, case.scenario));
+    let left_out = scenarios().into_iter().chain(known).filter_map(|(name, scenario)| {
+        let missing = scenario_needs(&scenario).missing_from(scenario.needs)?;
+        Some(format!("{name}: {missing}"))
+    });
+    let left_out: Vec<String> = left_out.collect();
+    assert!(left_out.is_empty(), "not in `needs`:\n{}", left_out.join("\n"));
 }

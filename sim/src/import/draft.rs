@@ -18,12 +18,13 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
+use hostmem_interface::needs::call_needs;
 use hostmem_interface::scenario::{
     Action, Expectation, Expected, Name, Outputs, Place, Scenario, Step,
 };
 use hostmem_interface::{
-    AllocationType, Call, Capabilities, Capability, CriticalLevel, Machine, MemoryBasicInformation,
-    OutPointer, Protection, RegionState, Win32Error,
+    AllocationType, Call, CriticalLevel, Machine, MemoryBasicInformation, OutPointer, Protection,
+    RegionState, Win32Error,
 };
 
 use super::Reason;
@@ -324,7 +325,8 @@ impl<'a> Writer<'a> {
             slot.call.resolve(|&target| self.place_of(target).ok_or(()), |&name| Ok::<_, ()>(name));
         let Ok(call) = resolved else { return };
         let expect = self.expectation(&slot.expect);
-        self.scenario.needs = needed(&call).fold(self.scenario.needs, Capabilities::with);
+        let needs = call_needs(&call);
+        self.scenario.needs = self.scenario.needs.iter().chain(needs.iter()).collect();
         let bind = slot.bind.map(|block| {
             let name = self.name(format!("r{}", block.0 + 1));
             self.blocks.insert(block, name);
@@ -343,46 +345,6 @@ pub(super) const fn allocate(
     protect: Protection,
 ) -> Drafted {
     Call::VirtualAlloc { address, size, kind, protect, critical: CriticalLevel::TASK }
-}
-
-/// What a subject must be able to do for a call.
-fn needed<A, M>(call: &Call<A, M>) -> impl Iterator<Item = Capability> + use<A, M> {
-    let mut needs = [None; 4];
-    let of_protection = |needs: &mut [Option<Capability>; 4], protect: Protection| {
-        needs[0] = protect.intersects(Protection::GUARD).then_some(Capability::GuardPages);
-        let uncached = Protection::NOCACHE | Protection::WRITECOMBINE;
-        needs[1] = protect.intersects(uncached).then_some(Capability::Nocache);
-    };
-    match call {
-        Call::VirtualAlloc { kind, protect, .. } => {
-            of_protection(&mut needs, *protect);
-            let reset = AllocationType::RESET | AllocationType::RESET_UNDO;
-            needs[2] = kind.intersects(AllocationType::TOP_DOWN).then_some(Capability::TopDown);
-            needs[3] = if kind.intersects(reset) {
-                Some(Capability::Reset)
-            } else {
-                kind.intersects(AllocationType::WRITE_WATCH).then_some(Capability::WriteWatch)
-            };
-        }
-        Call::VirtualProtect { protect, old, .. } => {
-            of_protection(&mut needs, *protect);
-            needs[2] = (*old == OutPointer::Null).then_some(Capability::Buffers);
-        }
-        Call::VirtualQuery { buffer, length, .. } => {
-            let odd = *buffer == OutPointer::Null || *length < 48;
-            needs[0] = odd.then_some(Capability::Buffers);
-        }
-        Call::GetWriteWatch { null, .. } => {
-            needs[0] = Some(Capability::WriteWatch);
-            let odd = [null.addresses, null.count, null.granularity].contains(&OutPointer::Null);
-            needs[1] = odd.then_some(Capability::Buffers);
-        }
-        Call::ResetWriteWatch { .. } => needs[0] = Some(Capability::WriteWatch),
-        Call::GetMemoryLoad => needs[0] = Some(Capability::MemoryLoad),
-        Call::Write { .. } => needs[0] = Some(Capability::Contents),
-        _ => {}
-    }
-    needs.into_iter().flatten()
 }
 
 /// An offset into a reservation, as a target.

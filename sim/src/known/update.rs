@@ -4,14 +4,14 @@
 //!
 //! Deliberately not here: writing the file.
 
+use hostmem_interface::Backend;
 use hostmem_interface::scenario::Scenario;
-use hostmem_interface::{Backend, Capabilities};
 
 use super::{Difference, KnownList, shape};
 use crate::law::{self, RULES};
 use crate::reduce::{MOST_TRIALS, reduce};
 use crate::report::{CaseResult, VerdictWord};
-use crate::run::needs::needs;
+use crate::run::needs::scenario_needs;
 use crate::run::{Ending, Finding, Outcome, run_scenario};
 
 /// Why a difference is there that nobody has looked into.
@@ -62,13 +62,7 @@ fn minimal(found: &New, backend: &dyn Backend) -> Option<Difference> {
     let scenario = Scenario {
         about: law::sentence(&rule).unwrap_or_default().to_owned(),
         rules: vec![rule.clone()],
-        needs: reduced
-            .scenario
-            .steps
-            .iter()
-            .map(needs)
-            .flat_map(|it: Capabilities| it.iter().collect::<Vec<_>>())
-            .collect(),
+        needs: scenario_needs(&reduced.scenario),
         source: None,
         ..reduced.scenario
     };
