@@ -3,6 +3,8 @@
 #
 #   backends/windows.sh build             builds hostmem.exe where `--backend wine` looks for it
 #   backends/windows.sh run ARGUMENTS…    runs it under Wine in a fresh prefix, gone afterwards
+#   backends/windows.sh prefix COMMAND…   runs any command in such a prefix: `prefix wine a.exe`
+#   backends/windows.sh check             what `.ci/windows-checks` puts hostmem.exe through
 #   backends/windows.sh bench             the time of bare and of cross-checked calls, under Wine
 #   backends/windows.sh packages          the Debian packages that this needs, on one line
 #
@@ -14,7 +16,8 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 target=x86_64-win7-windows-gnu
-exe=${CARGO_TARGET_DIR:-target}/$target/release/hostmem.exe
+built=${CARGO_TARGET_DIR:-target}/$target/release
+exe=$built/hostmem.exe
 packages="rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64 g++-mingw-w64-x86-64 wine wine64"
 
 need() {
@@ -38,33 +41,50 @@ cross_cargo() {
     --release --locked -Zbuild-std=std,panic_unwind --target "$target" "$@"
 }
 
+have_exe() {
+  [ -e "$exe" ] || { echo "$exe is missing; run $0 build" >&2; exit 1; }
+}
+
+# Runs a command in a prefix of its own.
+prefix() {
+  need wine
+  prefix=$(mktemp -d)
+  trap 'rm -rf "$prefix"' EXIT
+  # No dialogs about browsers and .NET, which a fresh prefix would offer to install.
+  export WINEPREFIX=$prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
+  local status=0
+  "$@" || status=$?
+  # The server outlives its last program by a moment, and writes to the prefix.
+  wineserver -k >/dev/null 2>&1 || true
+  exit "$status"
+}
+
 case ${1:-} in
 packages)
   echo "$packages"
   ;;
 build)
-  cross_cargo build -p hostmem
+  cross_cargo build -p hostmem -p hostmem-comlib -p hostmem-bindings
   echo "built $exe"
   ;;
 bench)
   need wine
   cross_cargo build -p hostmem --bench calls
-  bench=$(ls -t "${CARGO_TARGET_DIR:-target}/$target/release/deps"/calls-*.exe | head -1)
-  WINEDEBUG=-all wine "$bench" --bench
+  bench=$(ls -t "$built/deps"/calls-*.exe | head -1)
+  prefix wine "$bench" --bench
   ;;
 run)
-  need wine
-  [ -e "$exe" ] || { echo "$exe is missing; run $0 build" >&2; exit 1; }
   shift
-  prefix=$(mktemp -d)
-  trap 'rm -rf "$prefix"' EXIT
-  # No dialogs about browsers and .NET, which a fresh prefix would offer to install.
-  export WINEPREFIX=$prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
-  status=0
-  wine "$exe" "$@" || status=$?
-  # The server outlives its last program by a moment, and writes to the prefix.
-  wineserver -k >/dev/null 2>&1 || true
-  exit "$status"
+  have_exe
+  prefix wine "$exe" "$@"
+  ;;
+check)
+  have_exe
+  prefix .ci/windows-checks "$built" wine
+  ;;
+prefix)
+  shift
+  prefix "$@"
   ;;
 *)
   sed -n '2,/^set/p' "$0" | sed '$d; s/^# \{0,1\}//' >&2

@@ -43,12 +43,17 @@ struct Waiting {
 }
 
 impl ChildProcess {
-    /// Starts a process and waits for its first message.
+    /// Starts a process that may have `memory` bytes, if that is limited, and waits for its first
+    /// message.
     ///
     /// # Errors
     /// What the process says, or how it broke instead.
-    pub fn start(command: &mut Command, limit: Duration) -> Result<(Self, Description), OpenError> {
-        let (process, input, output) = Process::start(command, None)?;
+    pub fn start(
+        command: &mut Command,
+        limit: Duration,
+        memory: Option<u64>,
+    ) -> Result<(Self, Description), OpenError> {
+        let (process, input, output) = Process::start(command, memory)?;
         let waiting = Arc::new(Mutex::new(Waiting::default()));
         let (hello, first) = channel();
         locked(&waiting).callers.insert(0, hello);

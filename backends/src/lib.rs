@@ -22,11 +22,11 @@ pub mod linux;
 
 #[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 pub mod agent;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 pub mod child;
 #[cfg(target_pointer_width = "64")]
 pub mod com;
-#[cfg(all(target_os = "linux", target_pointer_width = "64"))]
+#[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 mod process;
 #[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 mod touch;

@@ -1,12 +1,23 @@
 //! A child process with its streams: how it is started and ended, and how it came to its end.
 //!
+//! Map: this file has the process; `unix` and `windows` what each system calls a family of
+//! processes (a group, a job), a limit of memory and a violent end.
+//!
 //! Deliberately not here: what is said over the streams ([`crate::child`], [`crate::agent`]).
 
 #[cfg(target_os = "linux")]
 mod nursery;
+#[cfg(unix)]
+mod unix;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(unix)]
+use unix as system;
+#[cfg(windows)]
+use windows as system;
 
 use std::io::{Read as _, Write as _};
-use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::process::{Child, ChildStderr, ChildStdin, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,6 +43,7 @@ const LAST_WORDS: Duration = Duration::from_secs(5);
 #[derive(Debug)]
 pub(crate) struct Process {
     child: Mutex<Child>,
+    family: system::Family,
     /// The end of what it said on standard error.
     said: Arc<Mutex<Vec<u8>>>,
     /// Disconnected when standard error has been read to its end.
@@ -52,15 +64,12 @@ impl Process {
         memory: Option<u64>,
     ) -> Result<(Self, ChildStdin, ChildStdout), OpenError> {
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
-        // A group of its own: whatever it starts can be ended with it.
-        command.process_group(0);
-        if let Some(bytes) = memory {
-            limit_memory(command, bytes);
-        }
+        system::prepare(command, memory);
         let mut child = spawn(command).map_err(|error| {
             let program = command.get_program().to_string_lossy();
             OpenError::Unavailable(format!("{program} cannot be started: {error}"))
         })?;
+        let family = system::Family::of(&child, memory);
         let streams = (child.stdin.take(), child.stdout.take(), child.stderr.take());
         let (Some(input), Some(output), Some(errors)) = streams else {
             unreachable!("all three streams are piped");
@@ -73,7 +82,7 @@ impl Process {
             drop(hearing);
         });
         let heard_out = Mutex::new(heard_out);
-        Ok((Self { child: Mutex::new(child), said, heard_out }, input, output))
+        Ok((Self { child: Mutex::new(child), family, said, heard_out }, input, output))
     }
 
     /// How it came to an end on its own, during `what`.
@@ -82,7 +91,7 @@ impl Process {
             Some(status) => {
                 // Nothing is ever sent: this waits for the end.
                 let _ = locked(&self.heard_out).recv_timeout(LAST_WORDS);
-                format!("{} in {what}", ended(status))
+                format!("{} in {what}", system::ended(status))
             }
             None => format!("closed its output in {what}"),
         };
@@ -122,12 +131,8 @@ impl Process {
     /// Ends it and what it has started.
     pub(crate) fn kill(&self) {
         let mut child = locked(&self.child);
-        if !matches!(child.try_wait(), Ok(Some(_)))
-            && let Ok(group) = i32::try_from(child.id())
-        {
-            // SAFETY: a signal to the group of a child that has not been waited for, so its
-            // number is still its own; at worst the group is gone.
-            unsafe { libc::kill(-group, libc::SIGKILL) };
+        if !matches!(child.try_wait(), Ok(Some(_))) {
+            self.family.kill();
         }
         // It may be dead already; waiting for it leaves no zombie behind.
         let _ = child.kill();
@@ -139,21 +144,6 @@ impl Drop for Process {
     fn drop(&mut self) {
         self.kill();
     }
-}
-
-/// Limits what the process may have in writable memory of its own (setrlimit(2),
-/// `RLIMIT_DATA`): memory that is only reserved does not count.
-fn limit_memory(command: &mut Command, bytes: u64) {
-    let limit = move || {
-        let limit = libc::rlimit { rlim_cur: bytes, rlim_max: bytes };
-        // SAFETY: a valid limit of this very process; setrlimit is safe to call after fork.
-        match unsafe { libc::setrlimit(libc::RLIMIT_DATA, &raw const limit) } {
-            0 => Ok(()),
-            _ => Err(std::io::Error::last_os_error()),
-        }
-    };
-    // SAFETY: the closure only makes a system call, takes no lock and allocates nothing.
-    unsafe { command.pre_exec(limit) };
 }
 
 #[cfg(not(target_os = "linux"))]
@@ -185,28 +175,6 @@ fn keep_tail(mut errors: ChildStderr, said: &Mutex<Vec<u8>>) {
         said.extend(&piece[..length]);
         let surplus = said.len().saturating_sub(TAIL);
         said.drain(..surplus);
-    }
-}
-
-fn ended(status: ExitStatus) -> String {
-    match (status.code(), status.signal()) {
-        (Some(code), _) => format!("exited with code {code}"),
-        (None, Some(signal)) => format!("killed by signal {signal}{}", signal_name(signal)),
-        (None, None) => status.to_string(),
-    }
-}
-
-/// The name of a signal that a crash raises (signal(7)).
-const fn signal_name(signal: i32) -> &'static str {
-    match signal {
-        libc::SIGABRT => " (SIGABRT)",
-        libc::SIGBUS => " (SIGBUS)",
-        libc::SIGFPE => " (SIGFPE)",
-        libc::SIGILL => " (SIGILL)",
-        libc::SIGKILL => " (SIGKILL)",
-        libc::SIGSEGV => " (SIGSEGV)",
-        libc::SIGTRAP => " (SIGTRAP)",
-        _ => "",
     }
 }
 

@@ -21,20 +21,21 @@ use crate::agent::{AgentBackend, Limits};
 const EXE: &str = "x86_64-win7-windows-gnu/release/hostmem.exe";
 /// What makes it.
 const SCRIPT: &str = "backends/windows.sh build";
-/// The first start of a prefix copies hundreds of files, and Wine keeps what it maps to itself.
-const LIMITS: Limits = Limits { time: Duration::from_secs(120), memory: 64 << 30, ..Limits::USUAL };
-
 /// The backend `wine`.
 #[derive(Debug)]
 pub struct WineBackend(Result<AgentBackend, String>);
 
 impl WineBackend {
+    /// The first start of a prefix copies hundreds of files, and Wine keeps what it maps to itself.
+    pub const LIMITS: Limits =
+        Limits { time: Duration::from_secs(120), memory: 64 << 30, ..Limits::USUAL };
+
     /// The backend of that `hostmem.exe`, or of the one that was built beside this program.
     ///
     /// # Errors
     /// If there is no such file. A build that was never made is none: the backend is then there
     /// and cannot be opened.
-    pub fn new(exe: Option<&Path>) -> Result<Self, String> {
+    pub fn new(exe: Option<&Path>, limits: Limits) -> Result<Self, String> {
         let exe = match exe {
             Some(exe) => {
                 let whole = exe.canonicalize();
@@ -42,7 +43,7 @@ impl WineBackend {
             }
             None => built().ok_or(format!("no Windows build; run {SCRIPT}")),
         };
-        Ok(Self(exe.and_then(|exe| agent(&exe))))
+        Ok(Self(exe.and_then(|exe| agent(&exe, limits))))
     }
 }
 
@@ -85,13 +86,13 @@ fn environment(exe: &Path) -> Result<Vec<(&'static str, OsString)>, String> {
     Ok(set)
 }
 
-fn agent(exe: &Path) -> Result<AgentBackend, String> {
+fn agent(exe: &Path, limits: Limits) -> Result<AgentBackend, String> {
     let set = environment(exe)?.into_iter();
     let set = set.map(|(name, value)| format!("{name}={}", value.to_string_lossy()));
     let mut words: Vec<String> = std::iter::once("env".to_owned()).chain(set).collect();
     words.extend(["wine".to_owned(), exe.to_string_lossy().into_owned()]);
     words.extend(["agent", "--backend", "win32"].map(str::to_owned));
-    AgentBackend::new(&shell_words::join(words), LIMITS)
+    AgentBackend::new(&shell_words::join(words), limits)
 }
 
 /// The Windows build under Wine with these arguments, its streams this process's own.

@@ -29,7 +29,9 @@ fn main() {
     #[cfg(target_os = "linux")]
     let linux = hostmem_backends::linux::LinuxBackend::default();
     #[cfg(target_os = "linux")]
-    let wine = WineBackend::new(None).ok().filter(|it| it.open(&Machine::default()).is_ok());
+    let wine = WineBackend::new(None, WineBackend::LIMITS)
+        .ok()
+        .filter(|it| it.open(&Machine::default()).is_ok());
     #[cfg(windows)]
     let win32 = hostmem_backends::win32::Win32Backend::default();
     let mut contestants: Vec<Contestant<'_>> = vec![

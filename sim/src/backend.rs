@@ -1,7 +1,8 @@
 //! The names of backends: from what a user types to something that opens subjects.
 //!
 //! `model`, `linux`, `agent:COMMAND`: a kind, and behind a colon its argument if it takes one.
-//! `NAME=…` in front gives it another name in reports, so that two of a kind can be told apart.
+//! `NAME=…` in front gives it another name in reports, so that two of a kind can be told apart;
+//! `{step=2s}` before the kind limits what it may take ([`crate::limits`]).
 //!
 //! Deliberately not here: which kinds there are ([`crate::parts`]), and any acting.
 
@@ -9,6 +10,8 @@ use std::fmt;
 use std::sync::Arc;
 
 use hostmem_interface::{Backend, Machine, OpenError, Planted, Subject};
+
+use crate::limits::Limits;
 
 /// A kind of backend.
 #[derive(Clone, Copy)]
@@ -20,8 +23,20 @@ pub struct Kind {
     pub argument: Option<&'static str>,
     /// One line for `list backends`.
     pub about: &'static str,
-    /// Makes one, from the argument (empty if there is none).
-    pub make: fn(&str) -> Result<Arc<dyn Backend>, String>,
+    /// Makes one.
+    pub make: Make,
+}
+
+/// What is made from an argument (empty if there is none), or why it cannot be.
+pub type Made = Result<Arc<dyn Backend>, String>;
+
+/// How a kind is made.
+#[derive(Clone, Copy, Debug)]
+pub enum Make {
+    /// It acts in this process.
+    Here(fn(&str) -> Made),
+    /// It acts in a process of its own, which has limits.
+    Apart(fn(&str, Limits) -> Made),
 }
 
 impl Kind {
@@ -103,6 +118,12 @@ pub enum BackendError {
     /// Two have the same name.
     #[error("two backends are called `{0}`; tell them apart with NAME=…")]
     Twice(String),
+    /// Limits that mean nothing.
+    #[error("`{0}`: {1}")]
+    Limits(String, String),
+    /// Limits for what has none.
+    #[error("`{0}` acts in this process and has no limits; those in a process of their own have")]
+    Unlimited(String),
     /// It could not be made.
     #[error("{0}: {1}")]
     Make(String, String),
@@ -113,7 +134,7 @@ pub enum BackendError {
 /// # Errors
 /// Why there is none.
 pub fn parse(spec: &str, kinds: &[Kind]) -> Result<Named, BackendError> {
-    let (name, rest) = split_name(spec)?;
+    let Parts { name, limits, rest } = split(spec)?;
     let (kind_name, argument) = match rest.split_once(':') {
         Some((kind, argument)) => (kind, Some(argument)),
         None => (rest, None),
@@ -130,9 +151,42 @@ pub fn parse(spec: &str, kinds: &[Kind]) -> Result<Named, BackendError> {
     if !fits {
         return Err(BackendError::Argument(rest.to_owned(), kind.usage()));
     }
-    let made = (kind.make)(argument.unwrap_or_default());
+    let argument = argument.unwrap_or_default();
+    let made = match kind.make {
+        Make::Apart(make) => make(argument, limits),
+        Make::Here(make) if limits.is_empty() => make(argument),
+        Make::Here(_) => return Err(BackendError::Unlimited(rest.to_owned())),
+    };
     let backend = made.map_err(|why| BackendError::Make(rest.to_owned(), why))?;
     Ok(Named::new(name.unwrap_or(rest), spec, backend))
+}
+
+/// What a user wrote.
+struct Parts<'a> {
+    name: Option<&'a str>,
+    limits: Limits,
+    rest: &'a str,
+}
+
+fn split(spec: &str) -> Result<Parts<'_>, BackendError> {
+    let (name, rest) = if spec.starts_with('{') { (None, spec) } else { split_name(spec)? };
+    let taken = Limits::take(rest);
+    let (limits, rest) = taken.map_err(|why| BackendError::Limits(rest.to_owned(), why))?;
+    Ok(Parts { name, limits, rest })
+}
+
+/// The same with these limits, as far as it says nothing of its own; what acts in this process
+/// stays as it is.
+fn limited(spec: &str, limits: Limits, kinds: &[Kind]) -> Result<String, BackendError> {
+    let Parts { name, limits: own, rest } = split(spec)?;
+    let kind = rest.split(':').next();
+    let apart = |kind: &&Kind| matches!(kind.make, Make::Apart(_));
+    if !kinds.iter().filter(apart).any(|it| Some(it.name) == kind) {
+        return Ok(spec.to_owned());
+    }
+    let name = name.unwrap_or(rest);
+    let limits = own.or(limits);
+    Ok(if name == rest { format!("{limits}{rest}") } else { format!("{name}={limits}{rest}") })
 }
 
 /// `NAME=` in front of a kind. An argument may well hold an equals sign of its own.
@@ -148,23 +202,31 @@ fn split_name(spec: &str) -> Result<(Option<&str>, &str), BackendError> {
     Ok((Some(name), rest))
 }
 
-/// All the backends that a user names; this machine's own if that is none.
+/// All the backends that a user names, this machine's own if that is none, with limits for those
+/// that can have any.
 ///
 /// # Errors
-/// The first that cannot be had, or a name that two have.
-pub fn parse_all(specs: &[String], kinds: &[Kind]) -> Result<Vec<Named>, BackendError> {
-    if specs.is_empty() {
-        return Ok(vec![parse(native(), kinds)?]);
-    }
+/// The first that cannot be had, a name that two have, or limits that are nobody's.
+pub fn parse_all(
+    specs: &[String],
+    limits: Limits,
+    kinds: &[Kind],
+) -> Result<Vec<Named>, BackendError> {
+    let own = [native().to_owned()];
+    let specs = if specs.is_empty() { &own } else { specs };
     let mut found: Vec<Named> = Vec::new();
+    let mut within = limits.is_empty();
     for spec in specs {
-        let named = parse(spec, kinds)?;
+        let limited = limited(spec, limits, kinds)?;
+        within |= limited != *spec;
+        let named = parse(&limited, kinds)?;
         if found.iter().any(|known| known.name == named.name) {
             return Err(BackendError::Twice(named.name));
         }
         found.push(named);
     }
-    Ok(found)
+    // Nobody would notice that the option did nothing.
+    if within { Ok(found) } else { Err(BackendError::Unlimited(specs.join(", "))) }
 }
 
 /// The backend that is this machine's own operating system.
@@ -183,14 +245,18 @@ pub const fn native() -> &'static str {
 mod tests {
     use super::*;
 
-    fn none(_: &str) -> Result<Arc<dyn Backend>, String> {
+    fn none(_: &str) -> Made {
         Ok(Arc::new(hostmem_model::ModelBackend))
     }
 
+    fn apart(_: &str, _: Limits) -> Made {
+        none("")
+    }
+
     const KINDS: &[Kind] = &[
-        Kind { name: "model", argument: None, about: "", make: none },
-        Kind { name: "agent", argument: Some("COMMAND"), about: "", make: none },
-        Kind { name: "wine", argument: Some("[EXE]"), about: "", make: none },
+        Kind { name: "model", argument: None, about: "", make: Make::Here(none) },
+        Kind { name: "agent", argument: Some("COMMAND"), about: "", make: Make::Apart(apart) },
+        Kind { name: "wine", argument: Some("[EXE]"), about: "", make: Make::Here(none) },
     ];
 
     #[test]
@@ -221,6 +287,30 @@ mod tests {
     #[test]
     fn two_backends_cannot_share_a_name() {
         let specs = ["model".to_owned(), "model=agent:x".to_owned()];
-        assert_eq!(parse_all(&specs, KINDS).unwrap_err(), BackendError::Twice("model".to_owned()));
+        let all = |specs, limits| parse_all(specs, limits, KINDS);
+        let twice = all(&specs, Limits::default()).unwrap_err();
+        assert_eq!(twice, BackendError::Twice("model".to_owned()));
+    }
+
+    #[test]
+    fn limits_are_part_of_what_a_user_types_to_get_it_again() {
+        let limits = Limits { line: Some(9), ..Limits::default() };
+        let all = |specs: &[&str], limits| {
+            let specs: Vec<String> = specs.iter().map(|spec| (*spec).to_owned()).collect();
+            let found = parse_all(&specs, limits, KINDS)?;
+            Ok(found.into_iter().map(|named| (named.name, named.spec)).collect::<Vec<_>>())
+        };
+        let said = |name: &str, spec: &str| (name.to_owned(), spec.to_owned());
+        let found: Result<_, BackendError> =
+            all(&["agent:x", "y={line=7}agent:x", "model"], limits);
+        let expected = [
+            said("agent:x", "{line=9}agent:x"),
+            said("y", "y={line=7}agent:x"),
+            said("model", "model"),
+        ];
+        assert_eq!(found.unwrap(), expected);
+        assert_eq!(all(&["model"], limits), Err(BackendError::Unlimited("model".to_owned())));
+        assert!(parse("{line=7}model", KINDS).is_err() && parse("{line=7", KINDS).is_err());
+        assert_eq!(parse("{step=2s}agent:a=b", KINDS).unwrap().name, "agent:a=b");
     }
 }

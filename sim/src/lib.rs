@@ -35,6 +35,7 @@ pub mod import;
 pub mod intent;
 pub mod known;
 pub mod law;
+pub mod limits;
 pub mod output;
 pub mod panics;
 pub mod parts;

@@ -3,7 +3,7 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     if let Some(code) = worker() {
         return code;
     }
@@ -11,7 +11,7 @@ fn main() -> ExitCode {
 }
 
 /// The other end of `com:PATH`: this program, run again with an argument that is no command.
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 fn worker() -> Option<ExitCode> {
     use hostmem_backends::com::{WORKER_ARGUMENT, worker};
 

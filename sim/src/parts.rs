@@ -6,11 +6,12 @@
 
 use std::sync::Arc;
 
-use hostmem_interface::Backend;
 use hostmem_model::ModelBackend;
 
-use crate::backend::Kind;
+use crate::backend::{Kind, Made, Make};
 use crate::engine::Engine;
+#[cfg(any(target_os = "linux", windows))]
+use crate::limits::Limits;
 use crate::runner::Runner;
 use crate::workload::{PROFILES, Profile};
 
@@ -37,40 +38,40 @@ pub const BACKENDS: &[Kind] = &[
         name: "model",
         argument: None,
         about: "hostmem's own model of the law, on a simulated machine",
-        make: |_| Ok(Arc::new(ModelBackend)),
+        make: Make::Here(|_| Ok(Arc::new(ModelBackend))),
     },
     Kind {
         name: hostmem_slow_twin::NAME,
         argument: None,
         about: "the law written a second time and plainly: the check on the model",
-        make: |_| Ok(Arc::new(hostmem_slow_twin::SlowTwinBackend)),
+        make: Make::Here(|_| Ok(Arc::new(hostmem_slow_twin::SlowTwinBackend))),
     },
     Kind {
         name: "canary",
         argument: Some("NAME"),
         about: "a manager that is wrong on purpose, in one way: hostmem must catch it",
-        make: canary,
+        make: Make::Here(canary),
     },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {
         name: "linux",
         argument: None,
         about: "this machine's Linux kernel: mmap, mprotect and munmap on real memory",
-        make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default())),
+        make: Make::Here(|_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::default()))),
     },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {
         name: "linux-pressure",
         argument: None,
         about: "the same, and listens to the kernel's memory pressure: notices come as they come",
-        make: |_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::listening())),
+        make: Make::Here(|_| Ok(Arc::new(hostmem_backends::linux::LinuxBackend::listening()))),
     },
     #[cfg(all(windows, target_pointer_width = "64"))]
     Kind {
         name: "win32",
         argument: None,
         about: "this machine's Windows, or Wine: the VirtualAlloc family and its heaps",
-        make: |_| Ok(Arc::new(hostmem_backends::win32::Win32Backend::default())),
+        make: Make::Here(|_| Ok(Arc::new(hostmem_backends::win32::Win32Backend::default()))),
     },
     #[cfg(all(windows, target_pointer_width = "64"))]
     Kind {
@@ -84,44 +85,63 @@ pub const BACKENDS: &[Kind] = &[
         name: "wine",
         argument: Some("[EXE]"),
         about: "the Windows build of hostmem under Wine, driven from here",
-        make: wine,
+        make: Make::Apart(wine),
     },
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     Kind {
         name: "com",
         argument: Some("PATH"),
         about: "a shared library that exports an IHostMemoryManager, in a process of its own",
-        make: com,
+        make: Make::Apart(com),
     },
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     Kind {
         name: "agent",
         argument: Some("COMMAND"),
         about: "an adapter in any language, which speaks lines of JSON (see VALIDATE.md)",
-        make: agent,
+        make: Make::Apart(agent),
     },
 ];
 
-#[cfg(target_os = "linux")]
-fn agent(command: &str) -> Result<Arc<dyn Backend>, String> {
-    Ok(Arc::new(hostmem_backends::agent::AgentBackend::started(command)?))
+#[cfg(any(target_os = "linux", windows))]
+fn agent(command: &str, limits: Limits) -> Made {
+    use hostmem_backends::agent::{AgentBackend, Limits as Of};
+
+    Ok(Arc::new(AgentBackend::started(command, adapters(limits, Of::USUAL))?))
 }
 
-#[cfg(target_os = "linux")]
-fn com(library: &str) -> Result<Arc<dyn Backend>, String> {
+/// Limits of an adapter.
+#[cfg(any(target_os = "linux", windows))]
+pub(crate) fn adapters(
+    limits: Limits,
+    usual: hostmem_backends::agent::Limits,
+) -> hostmem_backends::agent::Limits {
+    hostmem_backends::agent::Limits {
+        time: limits.step.unwrap_or(usual.time),
+        memory: limits.memory.unwrap_or(usual.memory),
+        line: limits.line.unwrap_or(usual.line),
+    }
+}
+
+#[cfg(any(target_os = "linux", windows))]
+fn com(library: &str, limits: Limits) -> Made {
     use hostmem_backends::com::{ComBackend, WorkerCommand};
 
     let worker = WorkerCommand::this_program().map_err(|error| error.to_string())?;
-    Ok(Arc::new(ComBackend::named(library, worker)?))
+    let backend = ComBackend::named(library, worker)?;
+    let limit = limits.step.unwrap_or(backend.limit);
+    Ok(Arc::new(ComBackend { limit, memory: limits.memory, ..backend }))
 }
 
 #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
-fn wine(exe: &str) -> Result<Arc<dyn Backend>, String> {
+fn wine(exe: &str, limits: Limits) -> Made {
+    use hostmem_backends::wine::WineBackend;
+
     let exe = Some(exe).filter(|exe| !exe.is_empty()).map(std::path::Path::new);
-    Ok(Arc::new(hostmem_backends::wine::WineBackend::new(exe)?))
+    Ok(Arc::new(WineBackend::new(exe, adapters(limits, WineBackend::LIMITS))?))
 }
 
-fn canary(name: &str) -> Result<Arc<dyn Backend>, String> {
+fn canary(name: &str) -> Made {
     match hostmem_twin::canary(name) {
         Some(canary) => Ok(Arc::new(canary)),
         None => {

@@ -6,7 +6,7 @@ mod command;
 use std::sync::Arc;
 
 use command::hostmem;
-use hostmem::backend::Kind;
+use hostmem::backend::{Kind, Make};
 use hostmem::cli;
 use hostmem::output::Output;
 use hostmem::parts::Parts;
@@ -81,7 +81,7 @@ impl Subject for LazySubject {
 }
 
 const LAZY: &[Kind] =
-    &[Kind { name: "lazy", argument: None, about: "", make: |_| Ok(Arc::new(Lazy)) }];
+    &[Kind { name: "lazy", argument: None, about: "", make: Make::Here(|_| Ok(Arc::new(Lazy))) }];
 
 #[test]
 fn a_failure_is_told_like_any_other_and_kept() {

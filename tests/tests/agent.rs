@@ -4,6 +4,7 @@
 
 use std::time::Duration;
 
+use hostmem::conform::minimal::minimal;
 use hostmem::engine::{Engine as _, RandomCase, Settings};
 use hostmem::report::VerdictWord;
 use hostmem::run::{Ending, run_scenario};
@@ -99,4 +100,15 @@ fn a_crash_in_random_work_is_shrunk() {
     let steps = ran.failing.expect("the smallest case").steps;
     let names: Vec<&str> = steps.iter().map(|step| step.action.name()).collect();
     assert_eq!(names, ["VirtualAlloc", "VirtualProtect"], "{steps:?}");
+}
+
+#[test]
+fn a_hang_is_shrunk_for_the_report() {
+    let limits = Limits { time: Duration::from_secs(2), ..Limits::USUAL };
+    let protect =
+        r#"{ "call": "VirtualProtect", "address": "p", "size": 4096, "protect": "PAGE_READONLY" }"#;
+    let smallest = minimal("a.json", &scenario(protect), &evil("hangs", limits));
+    let smallest = smallest.expect("it hangs again");
+    assert!(smallest.steps.len() < 3, "the query is not needed: {smallest:?}");
+    assert!(smallest.sentence.contains("hung: no answer to VirtualProtect"), "{smallest:?}");
 }

@@ -77,6 +77,7 @@ fn com(library: &Path, argument: Option<&str>) -> ComBackend {
         argument: argument.map(str::to_owned),
         worker: WorkerCommand { program, arguments: Vec::new() },
         limit: Duration::from_secs(60),
+        memory: None,
     }
 }
 

@@ -375,16 +375,17 @@ extern "C" {
 /*
  * Makes a fresh manager and hands out one reference to it.
  *
- * backend   libhostmem_comlib: "linux" (also null and "") for real memory, "linux-pressure" for
- *           the same with callbacks that are told of the kernel's memory pressure, "model" for
- *           simulated memory. A library under test may ignore it; `com:PATH#TEXT` passes TEXT.
+ * backend   libhostmem_comlib: null or "" for real memory of the system that it is on ("linux",
+ *           "win32"), "linux-pressure" or "win32-pressure" for the same with callbacks that are
+ *           told of the system's memory pressure, "model" for simulated memory. A library under test may ignore it; `com:PATH#TEXT` passes TEXT.
  * manager   receives the manager; null on failure.
  *
  * S_OK; E_POINTER: manager is null; E_INVALIDARG: no such backend; E_NOTIMPL: not on this system;
  * E_OUTOFMEMORY: no address space.
  *
- * libhostmem_comlib's "linux" installs a handler of SIGSEGV and SIGBUS, which hands on whatever is
- * not its own, to the handler that was there before.
+ * Real memory of libhostmem_comlib's comes with a handler of faults (SIGSEGV and SIGBUS, or a
+ * vectored exception handler), which hands on whatever is not its own, to the handler that was
+ * there before.
  */
 HOSTMEM_EXPORT HRESULT HOSTMEM_CALL HostmemCreateManager(const char *backend,
                                                          struct IHostMemoryManager **manager);

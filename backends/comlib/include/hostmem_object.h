@@ -6,13 +6,11 @@
  *   HostmemManager            everything of IHostMemoryManager but the four methods of virtual memory:
  *                             derive from it, write those, and override what you do better.
  *
- * Any thread may call all of it. Linux. Not here: objects of several interfaces, class factories.
+ * Any thread may call all of it. Linux and Windows. Not here: objects of several interfaces, class
+ * factories.
  */
 #ifndef HOSTMEM_OBJECT_H
 #define HOSTMEM_OBJECT_H
-
-#include <sys/mman.h>
-#include <unistd.h>
 
 #include <atomic>
 #include <cstdlib>
@@ -21,6 +19,64 @@
 #include <set>
 
 #include "hostmem.h"
+
+/* ---- What a heap takes from the system, and how much of it is in use ----------------------- */
+
+#ifdef _WIN32
+#ifndef HOSTMEM_NO_WIN32_TYPES /* else windows.h has declared them */
+extern "C" {
+struct MEMORYSTATUSEX { DWORD dwLength, dwMemoryLoad; uint64_t ullTotalPhys, ullAvailPhys, others[5]; };
+__declspec(dllimport) int __stdcall GlobalMemoryStatusEx(MEMORYSTATUSEX *);
+__declspec(dllimport) void *__stdcall VirtualAlloc(void *, SIZE_T, DWORD, DWORD);
+__declspec(dllimport) int __stdcall VirtualFree(void *, SIZE_T, DWORD);
+__declspec(dllimport) int __stdcall VirtualProtect(void *, SIZE_T, DWORD, DWORD *);
+__declspec(dllimport) SIZE_T __stdcall VirtualQuery(const void *, MEMORY_BASIC_INFORMATION *, SIZE_T);
+__declspec(dllimport) DWORD __stdcall GetLastError(void);
+typedef struct { void *pointer; } SRWLOCK;
+__declspec(dllimport) void __stdcall AcquireSRWLockExclusive(SRWLOCK *);
+__declspec(dllimport) void __stdcall ReleaseSRWLockExclusive(SRWLOCK *);
+}
+#endif
+
+class HostmemLock { /* std::mutex, which not every compiler for Windows has */
+    SRWLOCK system = {};
+
+public:
+    void lock() { AcquireSRWLockExclusive(&system); }
+    void unlock() { ReleaseSRWLockExclusive(&system); }
+};
+
+inline void *hostmem_code(SIZE_T size) {
+    return VirtualAlloc(nullptr, size + 1, MEM_RESERVE | MEM_COMMIT, PAGE_EXECUTE_READWRITE);
+}
+inline void hostmem_forget_code(void *block) { VirtualFree(block, 0, MEM_RELEASE); }
+inline void hostmem_memory_load(DWORD *load, SIZE_T *available) {
+    MEMORYSTATUSEX status = {};
+    status.dwLength = sizeof status;
+    GlobalMemoryStatusEx(&status);
+    *load = status.dwMemoryLoad;
+    *available = SIZE_T(status.ullAvailPhys);
+}
+#else
+#include <sys/mman.h>
+#include <unistd.h>
+
+using HostmemLock = std::mutex;
+inline void *hostmem_code(SIZE_T size) {
+    const SIZE_T pages = (size + 4096) & ~SIZE_T(4095); /* code has pages of its own */
+    void *block = std::aligned_alloc(4096, pages);
+    if (block) mprotect(block, pages, PROT_READ | PROT_WRITE | PROT_EXEC);
+    return block;
+}
+inline void hostmem_forget_code(void *block) { std::free(block); }
+inline void hostmem_memory_load(DWORD *load, SIZE_T *available) {
+    const SIZE_T all = sysconf(_SC_PHYS_PAGES), free = sysconf(_SC_AVPHYS_PAGES);
+    *load = DWORD(100 - free * 100 / all);
+    *available = free * sysconf(_SC_PAGESIZE);
+}
+#endif
+
+/* ---- Objects ---------------------------------------------------------------------------- */
 
 inline const IID &hostmem_iid(const IHostMemoryManager *) { return IID_IHostMemoryManager; }
 inline const IID &hostmem_iid(const IHostMalloc *) { return IID_IHostMalloc; }
@@ -51,11 +107,12 @@ public:
 
 class HostmemHeap final : public HostmemObject<IHostMalloc> {
     const bool code;
-    std::mutex lock;
+    HostmemLock lock;
     std::set<void *> live; /* whose owner is known: anything else cannot be freed */
 
+    void give_back(void *block) { code ? hostmem_forget_code(block) : std::free(block); }
     void destroy() override {
-        for (void *block : live) std::free(block);
+        for (void *block : live) give_back(block);
         delete this;
     }
 
@@ -65,11 +122,9 @@ public:
         if (!block) return E_POINTER;
         *block = nullptr;
         if (size > SIZE_MAX / 2) return E_OUTOFMEMORY;
-        const SIZE_T pages = (size + 4096) & ~SIZE_T(4095); /* code has pages of its own */
-        *block = code ? std::aligned_alloc(4096, pages) : std::malloc(size + 1);
+        *block = code ? hostmem_code(size) : std::malloc(size + 1);
         if (!*block) return E_OUTOFMEMORY;
-        if (code) mprotect(*block, pages, PROT_READ | PROT_WRITE | PROT_EXEC);
-        std::lock_guard<std::mutex> hold(lock);
+        std::lock_guard<HostmemLock> hold(lock);
         live.insert(*block);
         return S_OK;
     }
@@ -77,15 +132,15 @@ public:
         return Alloc(size, level, block);
     }
     HRESULT HOSTMEM_CALL Free(void *block) override {
-        std::lock_guard<std::mutex> hold(lock);
+        std::lock_guard<HostmemLock> hold(lock);
         if (block && !live.erase(block)) return HOST_E_INVALIDOPERATION;
-        std::free(block);
+        if (block) give_back(block);
         return S_OK;
     }
 };
 
 class HostmemManager : public HostmemObject<IHostMemoryManager> {
-    std::mutex lock;
+    HostmemLock lock;
     ICLRMemoryNotificationCallback *callback = nullptr; /* kept, and never called */
 
 protected:
@@ -101,15 +156,12 @@ public:
     }
     HRESULT HOSTMEM_CALL GetMemoryLoad(DWORD *load, SIZE_T *available) override {
         if (!load || !available) return E_POINTER;
-        const SIZE_T all = sysconf(_SC_PHYS_PAGES), free = sysconf(_SC_AVPHYS_PAGES);
-        *load = DWORD(100 - free * 100 / all);
-        *available = free * sysconf(_SC_PAGESIZE);
-        return S_OK;
+        return hostmem_memory_load(load, available), S_OK;
     }
     HRESULT HOSTMEM_CALL RegisterMemoryNotificationCallback(ICLRMemoryNotificationCallback *given) override {
         if (!given) return E_POINTER;
         given->AddRef();
-        std::lock_guard<std::mutex> hold(lock);
+        std::lock_guard<HostmemLock> hold(lock);
         if (callback) callback->Release();
         callback = given;
         return S_OK;

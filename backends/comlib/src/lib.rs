@@ -14,14 +14,15 @@ use std::sync::Arc;
 
 use hostmem_backends::com::ComManager;
 use hostmem_backends::com::interfaces::HostmemMachine;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 use hostmem_interface::OpenError;
 use hostmem_interface::{Host, Hresult, Machine};
 use hostmem_model::Simulator;
 use windows_core::{HRESULT, Interface as _};
 
-/// Makes a manager: `"linux"` (also null and `""`) has real memory, `"linux-pressure"` listens
-/// to the kernel's memory pressure too, `"model"` simulates a machine.
+/// Makes a manager: `"linux"` or `"win32"` has real memory of the system that this is (as have
+/// null and `""`), `"linux-pressure"` and `"win32-pressure"` listen to the system's memory
+/// pressure too, `"model"` simulates a machine.
 ///
 /// # Safety
 /// `backend` is null or a string that ends with a null byte; `manager` is null or writable.
@@ -83,25 +84,44 @@ fn open(backend: &[u8], machine: &Machine) -> Result<Arc<dyn Host>, Hresult> {
             Ok(manager) => Ok(Arc::new(manager)),
             Err(_) => Err(Hresult::E_INVALIDARG),
         },
-        b"linux" | b"" => linux(machine, false),
-        b"linux-pressure" => linux(machine, true),
+        b"" => native(machine, false),
+        b"linux" | b"linux-pressure" if cfg!(target_os = "linux") => {
+            native(machine, backend.ends_with(b"-pressure"))
+        }
+        b"win32" | b"win32-pressure" if cfg!(windows) => {
+            native(machine, backend.ends_with(b"-pressure"))
+        }
+        b"linux" | b"linux-pressure" | b"win32" | b"win32-pressure" => Err(Hresult::E_NOTIMPL),
         _ => Err(Hresult::E_INVALIDARG),
     }
 }
 
-#[cfg(target_os = "linux")]
-fn linux(machine: &Machine, notifies: bool) -> Result<Arc<dyn Host>, Hresult> {
-    use hostmem_backends::linux::{LinuxBackend, LinuxOptions};
-
-    let backend = LinuxBackend::new(LinuxOptions { notifies, ..LinuxOptions::default() });
-    match backend.manager(machine) {
-        Ok(manager) => Ok(Arc::new(manager)),
-        Err(OpenError::Machine(_)) => Err(Hresult::E_INVALIDARG),
-        Err(_) => Err(Hresult::E_OUTOFMEMORY),
+/// Why a manager of this machine's own memory cannot be made.
+#[cfg(any(target_os = "linux", windows))]
+fn refused(why: &OpenError) -> Hresult {
+    match why {
+        OpenError::Machine(_) => Hresult::E_INVALIDARG,
+        _ => Hresult::E_OUTOFMEMORY,
     }
 }
 
-#[cfg(not(target_os = "linux"))]
-fn linux(_: &Machine, _: bool) -> Result<Arc<dyn Host>, Hresult> {
+#[cfg(target_os = "linux")]
+fn native(machine: &Machine, notifies: bool) -> Result<Arc<dyn Host>, Hresult> {
+    use hostmem_backends::linux::{LinuxBackend, LinuxOptions};
+
+    let backend = LinuxBackend::new(LinuxOptions { notifies, ..LinuxOptions::default() });
+    Ok(Arc::new(backend.manager(machine).map_err(|why| refused(&why))?))
+}
+
+#[cfg(windows)]
+fn native(machine: &Machine, notifies: bool) -> Result<Arc<dyn Host>, Hresult> {
+    use hostmem_backends::win32::{Win32Backend, Win32Options};
+
+    let backend = Win32Backend::new(Win32Options { notifies });
+    Ok(Arc::new(backend.manager(machine).map_err(|why| refused(&why))?))
+}
+
+#[cfg(not(any(target_os = "linux", windows)))]
+fn native(_: &Machine, _: bool) -> Result<Arc<dyn Host>, Hresult> {
     Err(Hresult::E_NOTIMPL)
 }

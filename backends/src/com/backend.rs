@@ -56,6 +56,8 @@ pub struct ComBackend {
     pub worker: WorkerCommand,
     /// How long a call may take.
     pub limit: Duration,
+    /// How much writable memory its process may have, in bytes, if that is limited.
+    pub memory: Option<u64>,
 }
 
 impl ComBackend {
@@ -68,15 +70,25 @@ impl ComBackend {
     /// If there is no such library, with the reason.
     pub fn named(text: &str, worker: WorkerCommand) -> Result<Self, String> {
         let whole = |path: &str| PathBuf::from(path).canonicalize();
-        let (path, argument) = match text.rsplit_once('#') {
-            Some((path, argument)) if whole(text).is_err() => (path, Some(argument.to_owned())),
-            _ => (text, None),
-        };
+        // A file's name may hold a number sign too, and so may the argument.
+        let split = |at: usize| (&text[..at], Some(text[at + 1..].to_owned()));
+        let mut ways =
+            std::iter::once((text, None)).chain(text.rmatch_indices('#').map(|(at, _)| split(at)));
+        let (path, argument) = ways
+            .find(|(path, _)| whole(path).is_ok())
+            .unwrap_or_else(|| text.find('#').map_or((text, None), split));
         let library = whole(path).map_err(|error| format!("{path}: {error}"))?;
         if !library.is_file() {
             return Err(format!("{path} is no file"));
         }
-        Ok(Self { name: format!("com:{text}"), library, argument, worker, limit: Self::LIMIT })
+        Ok(Self {
+            name: format!("com:{text}"),
+            library,
+            argument,
+            worker,
+            limit: Self::LIMIT,
+            memory: None,
+        })
     }
 }
 
@@ -89,8 +101,7 @@ impl Backend for ComBackend {
         let mut command = Command::new(&self.worker.program);
         command.args(&self.worker.arguments).arg(machine_text(*machine));
         command.arg(&self.library).args(&self.argument);
-        let (child, mut description) = ChildProcess::start(&mut command, self.limit)?;
-        description.name.clone_from(&self.name);
+        let (child, description) = ChildProcess::start(&mut command, self.limit, self.memory)?;
         Ok(Box::new(ComSubject { child, description }))
     }
 }

@@ -1,15 +1,16 @@
 //! Accesses to a foreign manager's memory: through the manager's own instruments where it has
 //! them, else real touches of real memory.
 //!
-//! A touch is made with the fault-safe instructions of the Linux backend, and only inside
+//! A touch is made with the fault-safe instructions of [`crate::touch`], and only inside
 //! what the ledger says this case was given; any other address is answered with an access
 //! violation and never touched.
 //!
 //! Guard pages need a system beneath: on Windows it is the kernel that sees the flag, raises the
-//! exception and takes the flag off, not the manager. Here this module is that system: after
-//! a fault it asks the manager's `VirtualQuery`, and if the page is armed and its base
-//! protection permits the access (GP-05), it takes the flag off with `VirtualProtect` and
-//! reports the guard. A manager need only record `PAGE_GUARD` and make the page inaccessible.
+//! exception and takes the flag off, not the manager. Elsewhere, and for a manager whose armed
+//! pages are merely inaccessible, this module is that system: after an access violation it asks
+//! the manager's `VirtualQuery`, and if the page is armed and its base protection permits the
+//! access (GP-05), it takes the flag off with `VirtualProtect` and reports the guard. A manager
+//! need only record `PAGE_GUARD` and make the page inaccessible.
 //!
 //! Deliberately not here: splitting of long accesses, which the dispatcher does.
 
@@ -135,7 +136,7 @@ impl Memory {
             return Err(violation(kind, at));
         };
         if reach >= end {
-            return make(touch).map_err(|raw| violation(raw.kind, raw.at));
+            return make(touch).map_err(fault);
         }
         if reach == at {
             return Err(violation(kind, at));
@@ -153,7 +154,7 @@ impl Memory {
         };
         Err(match probed {
             Ok(()) => violation(kind, reach),
-            Err(raw) => violation(raw.kind, raw.at),
+            Err(raw) => fault(raw),
         })
     }
 
@@ -265,6 +266,9 @@ impl Held {
     /// Plays the system's part for a page that is armed.
     fn guarded(&self, accessed: Result<(), Fault>) -> Result<(), Fault> {
         let Err(fault) = accessed else { return Ok(()) };
+        if fault.status != NtStatus::STATUS_ACCESS_VIOLATION {
+            return Err(fault); // the system has played it
+        }
         let page = fault.at.align_down(PAGE);
         if !self.memory.within_reach(page.0) {
             return Err(fault);
@@ -320,6 +324,10 @@ fn simulated(method: &str, told: HRESULT, fault: &HostmemFault) -> Result<(), Fa
             Ok(())
         }
     }
+}
+
+fn fault(raw: RawFault) -> Fault {
+    Fault { status: raw.status, access: raw.kind, at: Address(raw.at) }
 }
 
 fn violation(access: AccessKind, at: u64) -> Fault {

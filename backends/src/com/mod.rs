@@ -10,7 +10,7 @@
 //! * `worker`: the process that loads a shared library and answers for its manager;
 //! * `backend`: `ComBackend`, `com:PATH`, which keeps that process on a time limit.
 //!
-//! The last three need Linux, whose way of touching memory they use.
+//! The last three need Linux or Windows, where there is a way of touching memory.
 //!
 //! Deliberately not here: registration, class factories, apartments and marshalling. The
 //! interfaces are declared local: in-process only, free-threaded, raw virtual calls.
@@ -18,24 +18,24 @@
 #![allow(non_camel_case_types, reason = "interfaces are called as in mscoree.idl")]
 #![allow(unreachable_pub, reason = "the macros of windows-core make their own items public")]
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub mod backend;
 pub mod export;
 mod export_watch;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod import;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod import_access;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod import_watch;
 pub mod interfaces;
 pub mod layout;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 mod touch_ledger;
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub mod worker;
 
-#[cfg(target_os = "linux")]
+#[cfg(any(target_os = "linux", windows))]
 pub use backend::{ComBackend, WORKER_ARGUMENT, WorkerCommand};
 
 pub use export::ComManager;

@@ -9,20 +9,32 @@
 //! the balance of references is tried again at each checkpoint, and after the last call
 //! everything is released and must be gone.
 //!
+//! Map: this file has the protocol and the opening; `linux` and `windows` how each system takes
+//! streams away, loads a library, tells what is mapped and ends.
+//!
 //! Deliberately not here: time limits (`backend`), and unloading the library, whose threads may
 //! still be running.
+
+#[cfg(target_os = "linux")]
+mod linux;
+#[cfg(windows)]
+mod windows;
+
+#[cfg(target_os = "linux")]
+use linux as system;
+#[cfg(windows)]
+use windows as system;
 
 use std::collections::BTreeMap;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_void};
 use std::io::{self, Read, Write};
-use std::os::fd::FromRawFd as _;
+use std::mem;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::mpsc::{Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::thread::{self, JoinHandle};
-use std::{fs, mem};
 
 use hostmem_interface::{
     Breakage, Call, Capabilities, Capability, Description, Grain, Hresult, InProcess, Machine,
@@ -38,7 +50,7 @@ use super::interfaces::{
     CreateManager, CreateManagerOn, HostmemMachine, IHostMemoryManager, IHostmemInstruments,
     IHostmemWriteWatch, LACKS, Lacks,
 };
-use super::touch_ledger::{Own, TouchLedger};
+use super::touch_ledger::TouchLedger;
 use crate::touch::Touch;
 use crate::wire::{Request, Response, decode_request, encode_response, read_frame, write_frame};
 
@@ -70,7 +82,7 @@ pub fn main(mut arguments: impl Iterator<Item = OsString>) -> ExitCode {
     };
     let argument = arguments.next();
     let asked = Asked { library: Path::new(&library), argument: argument.as_deref(), machine };
-    let streams = take_streams();
+    let streams = system::take_streams();
     let served = streams
         .and_then(|(mut input, output)| serve(&mut input, Arc::new(Mutex::new(output)), &asked));
     match served {
@@ -106,25 +118,6 @@ fn machine_of(text: &str) -> Option<Machine> {
     Some(HostmemMachine { page, granularity, lowest, highest, physical, commit_limit }.into())
 }
 
-/// Takes the protocol's streams away from the library, which may print and read as it likes.
-fn take_streams() -> io::Result<(fs::File, fs::File)> {
-    let duplicate = |from: i32| {
-        // SAFETY: duplicates a descriptor; nothing else knows the new one.
-        let copy = unsafe { libc::fcntl(from, libc::F_DUPFD_CLOEXEC, 3) };
-        if copy < 0 {
-            return Err(io::Error::last_os_error());
-        }
-        // SAFETY: a fresh descriptor, ours alone.
-        Ok(unsafe { fs::File::from_raw_fd(copy) })
-    };
-    let (input, output) = (duplicate(0)?, duplicate(1)?);
-    let nothing = fs::File::open("/dev/null")?;
-    let nothing = std::os::fd::AsRawFd::as_raw_fd(&nothing);
-    // SAFETY: replaces this process's own standard streams, before any other thread runs.
-    let replaced = unsafe { libc::dup2(nothing, 0) >= 0 && libc::dup2(2, 1) >= 0 };
-    if replaced { Ok((input, output)) } else { Err(io::Error::last_os_error()) }
-}
-
 /// Serves the manager of a library: reads requests, writes responses.
 ///
 /// # Errors
@@ -158,8 +151,7 @@ fn serve(input: &mut dyn Read, output: Output, asked: &Asked<'_>) -> io::Result<
         }
     }
     // Whoever asked is gone. A lane may hang in foreign code, so nothing is waited for.
-    // SAFETY: ends the process without running what the library left behind.
-    unsafe { libc::_exit(0) }
+    system::leave()
 }
 
 fn send(output: &Output, number: u64, response: &Response) -> io::Result<()> {
@@ -247,7 +239,7 @@ fn carry_out(subject: &Foreign, call: &Call) -> Reply {
 fn open(asked: &Asked<'_>, leaks: Leaks) -> Result<ComHost, OpenError> {
     let lied = |what| OpenError::Broken(Breakage::Lied(what));
     // Before the library is there, so that its own memory is not among it.
-    let own = own_mappings();
+    let own = system::own_mappings();
     let own = own.map_err(|error| OpenError::Broken(Breakage::Died(error.to_string())))?;
     let (manager, lacks) = load(asked)?;
     identity(&manager).and_then(|()| balance(&manager)).map_err(lied)?;
@@ -279,7 +271,7 @@ fn load(asked: &Asked<'_>) -> Result<(IHostMemoryManager, Vec<Capability>), Open
     let argument = argument.map_err(|_| lied("a null byte in the argument".to_owned()))?;
     let text = argument.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
     // SAFETY: runs the library's initialisers: foreign code, which is what this process is for.
-    let loaded = unsafe { libloading::Library::new(asked.library) };
+    let loaded = unsafe { system::load(asked.library) };
     let loaded = loaded
         .map_err(|error| OpenError::Broken(Breakage::Died(format!("cannot be loaded: {error}"))))?;
     // Its threads may outlive every call: it stays.
@@ -443,27 +435,19 @@ fn describe(
         let why = "the manager shares the address space of a process";
         absent.push((Capability::PrivateArena, why.to_owned()));
     }
-    let name = asked.library.file_name().unwrap_or_default().to_string_lossy();
+    // By its file alone: what it is does not depend on where it lies.
+    let mut name = "com:".to_owned();
+    name.push_str(&asked.library.file_name().unwrap_or_default().to_string_lossy());
+    if let Some(argument) = asked.argument {
+        name.push('#');
+        name.push_str(&argument.to_string_lossy());
+    }
     Description {
-        name: format!("com:{name}"),
-        version: String::new(),
+        name,
+        version: system::version(),
         machine: asked.machine,
         capabilities,
         grain: Grain::Hresult,
         absent,
     }
-}
-
-/// What this process has mapped, from the kernel.
-fn own_mappings() -> io::Result<Vec<Own>> {
-    let maps = fs::read_to_string("/proc/self/maps")?;
-    let own = |line: &str| {
-        let mut words = line.split_whitespace();
-        let (from, to) = words.next()?.split_once('-')?;
-        let range = u64::from_str_radix(from, 16).ok()?..u64::from_str_radix(to, 16).ok()?;
-        // Permissions, offset, device and inode stand before the name, if there is one.
-        let shared = matches!(words.nth(4), None | Some("[heap]"));
-        Some(Own { range, shared })
-    };
-    Ok(maps.lines().filter_map(own).collect())
 }

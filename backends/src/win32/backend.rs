@@ -18,6 +18,7 @@ use windows_sys::core::{s, w};
 use super::ledger::Ledger;
 use super::malloc::Heaps;
 use super::manager::Win32Manager;
+use super::turn::Turn;
 use super::{memory_load, pressure, system};
 use crate::callbacks::Callbacks;
 use crate::touch::Touch;
@@ -66,6 +67,7 @@ impl Win32Backend {
             ledger: RwLock::new(Ledger::default()),
             heaps: Arc::new(Heaps::default()),
             callbacks: Callbacks::new(self.options.notifies),
+            turn: None,
         })
     }
 }
@@ -76,7 +78,10 @@ impl Backend for Win32Backend {
     }
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
-        Ok(Box::new(InProcess::new(self.manager(machine)?)))
+        // Described before the wait: what cannot be opened need not wait.
+        let mut manager = self.manager(machine)?;
+        manager.turn = Some(Turn::take());
+        Ok(Box::new(InProcess::new(manager)))
     }
 }
 
@@ -120,7 +125,7 @@ fn describe(asked: &Machine, options: Win32Options) -> Result<Description, OpenE
 }
 
 /// Who answers the calls: `Wine 8.0`, or `Windows 10.0.19045`.
-pub(super) fn version() -> String {
+pub(crate) fn version() -> String {
     if let Some(wine) = wine() {
         return format!("Wine {wine}");
     }

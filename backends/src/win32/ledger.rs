@@ -63,7 +63,7 @@ impl Ledger {
 }
 
 /// The system's regions over a range, the first from the page of its start.
-pub(super) fn regions(range: &Range<u64>) -> impl Iterator<Item = MemoryBasicInformation> + use<> {
+pub(crate) fn regions(range: &Range<u64>) -> impl Iterator<Item = MemoryBasicInformation> + use<> {
     let (mut at, end) = (range.start, range.end);
     std::iter::from_fn(move || {
         if at >= end {

@@ -18,6 +18,7 @@ use hostmem_interface::{
 use super::ledger::Ledger;
 use super::malloc::Heaps;
 use super::pressure::Listener;
+use super::turn::Turn;
 use super::{memory_load, system};
 use crate::callbacks::Callbacks;
 use crate::touch::Touch;
@@ -31,6 +32,8 @@ pub struct Win32Manager {
     pub(super) ledger: RwLock<Ledger>,
     pub(super) heaps: Arc<Heaps>,
     pub(super) callbacks: Callbacks<Listener>,
+    /// If it is a subject: given back when all else is gone.
+    pub(super) turn: Option<Turn>,
 }
 
 impl Win32Manager {

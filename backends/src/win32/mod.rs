@@ -37,7 +37,10 @@ mod pressure;
 mod protect;
 mod query;
 mod system;
+mod turn;
 mod write_watch;
 
+pub(crate) use backend::version;
 pub use backend::{Win32Backend, Win32Options};
+pub(crate) use ledger::regions;
 pub use manager::Win32Manager;

@@ -83,8 +83,9 @@ impl<M: HostMemoryManager> Host for ManagerOnly<M> {
 
 /// A [`Host`] as a [`Subject`].
 pub struct InProcess<H> {
-    host: H,
+    /// Before the host: heaps go first.
     mallocs: Mutex<Vec<Arc<dyn HostMalloc>>>,
+    host: H,
     inbox: Arc<Inbox>,
 }
 

@@ -6,15 +6,14 @@
 use std::io::{self, Write as _};
 
 use clap::{ArgGroup, Args, ValueEnum};
-use hostmem_backends::agent;
-#[cfg(unix)]
-use hostmem_backends::agent::{AgentBackend, Check, Limits, Whose};
+use hostmem_backends::agent::{self, AgentBackend, Check, Whose};
 
 use super::{Context, Error};
 use crate::backend;
+use crate::limits::Limits;
 use crate::output::Output;
+use crate::parts::adapters;
 use crate::report::ExitStatus;
-#[cfg(unix)]
 use crate::report::human::printable;
 
 /// Connect an implementation in any language: serve ours, begin yours, try yours
@@ -32,6 +31,9 @@ pub struct Agent {
     /// Try an adapter: tells its own mistakes from those of what it adapts
     #[arg(long, value_name = "COMMAND", group = "what")]
     validate: Option<String>,
+    /// What the adapter may take.
+    #[command(flatten)]
+    limits: Limits,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -63,7 +65,7 @@ impl Agent {
             context.out.write_all(language.skeleton().as_bytes())?;
         }
         if let Some(command) = &self.validate {
-            return validate(command, &mut context.out);
+            return validate(command, self.limits, &mut context.out);
         }
         if let Some(spec) = &self.backend {
             let backend = backend::parse(spec, context.parts.backends)?;
@@ -74,18 +76,12 @@ impl Agent {
     }
 }
 
-#[cfg(unix)]
-fn validate(command: &str, out: &mut Output<'_>) -> Result<ExitStatus, Error> {
-    let backend = AgentBackend::new(command, Limits::USUAL).map_err(Error::Usage)?;
+fn validate(command: &str, limits: Limits, out: &mut Output<'_>) -> Result<ExitStatus, Error> {
+    let limits = adapters(limits, agent::Limits::USUAL);
+    let backend = AgentBackend::new(command, limits).map_err(Error::Usage)?;
     tell(&agent::smoke(&backend), out)
 }
 
-#[cfg(not(unix))]
-fn validate(_: &str, _: &mut Output<'_>) -> Result<ExitStatus, Error> {
-    Err(Error::Usage("--validate: adapters are only asked on Unix".to_owned()))
-}
-
-#[cfg(unix)]
 fn tell(checks: &[Check], out: &mut Output<'_>) -> Result<ExitStatus, Error> {
     for check in checks {
         let word = if check.wrong.is_some() { "no" } else { "ok" };

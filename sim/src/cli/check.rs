@@ -12,10 +12,11 @@ use hostmem_interface::scenario::MAX_GROUP;
 
 use super::judge::judge;
 use super::known::Use;
-use super::options::{RunOptions, duration};
+use super::options::RunOptions;
 use super::{Context, Error};
 use crate::campaign::plan::{CASES, OPS, Plan, RandomPlan};
 use crate::files::{self, FileError, NamedScenario, Selection, builtin};
+use crate::limits::duration;
 use crate::report::ExitStatus;
 use crate::seed::Seed;
 use crate::workload::{Profile, TURNS};

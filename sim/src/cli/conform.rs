@@ -2,6 +2,7 @@
 //!
 //! Deliberately not here: cells and formats ([`crate::conform`]).
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,6 +10,7 @@ use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 use hostmem_interface::{Backend as _, Machine};
+use indicatif::{ProgressBar, ProgressDrawTarget};
 use rayon::prelude::*;
 
 use super::options::processors;
@@ -22,6 +24,7 @@ use crate::engine::Unreadable;
 use crate::files::{self, Atomic, NamedScenario, Selection, builtin};
 use crate::known::update::{self, New};
 use crate::known::{Known, KnownList, file};
+use crate::limits::Limits;
 use crate::output::remark;
 use crate::progress::Progress;
 use crate::report::{CaseResult, ExitStatus, Suite};
@@ -37,6 +40,9 @@ pub struct Conform {
     /// NAME=BACKEND gives it another name in reports
     #[arg(short, long = "backend", value_name = "BACKEND")]
     backends: Vec<String>,
+    /// What backends in processes of their own may take.
+    #[command(flatten)]
+    limits: Limits,
     /// Only scenarios that prove this rule, or whose path fits this glob
     #[arg(long, value_name = "RULE|GLOB")]
     only: Vec<String>,
@@ -90,7 +96,7 @@ impl Conform {
     pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
         let selection = Selection::new(&self.only, &self.skip)?;
         let scenarios = selected(&selection)?;
-        let backends = backend::parse_all(&self.backends, context.parts.backends)?;
+        let backends = backend::parse_all(&self.backends, self.limits, context.parts.backends)?;
         let lists: Vec<KnownList> =
             backends.iter().map(|it| self.list(it)).collect::<Result<_, _>>()?;
         self.warn_of_unused_lists(&backends);

@@ -19,6 +19,7 @@ use crate::campaign::stop::Stop;
 use crate::engine::Settings;
 use crate::exhaust::{End, ExhaustError, Failure, Manner, Progress, Report, Scope, Search};
 use crate::files::NamedScenario;
+use crate::limits::Limits;
 use crate::output::complain;
 use crate::report::human::{self, printable};
 use crate::report::{CaseResult, ExitStatus, Suite, VerdictWord};
@@ -59,6 +60,9 @@ pub struct Exhaust {
     /// [default: the number of processors, at most 8]
     #[arg(short, long, value_name = "N")]
     jobs: Option<NonZeroUsize>,
+    /// What a backend in a process of its own may take.
+    #[command(flatten)]
+    limits: Limits,
     /// Let any divergence fail the run, not only from a must rule
     #[arg(long)]
     strict: bool,
@@ -82,8 +86,8 @@ impl Exhaust {
     /// # Errors
     /// A scope or a backend that cannot be had, or standard output that cannot be written.
     pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
-        let spec = self.backend.as_deref().unwrap_or(backend::native());
-        let named = backend::parse(spec, context.parts.backends)?;
+        let specs: Vec<String> = self.backend.iter().cloned().collect();
+        let named = backend::parse_all(&specs, self.limits, context.parts.backends)?.remove(0);
         let scope = self.scope();
         let search = Search::new(&scope, &named)?;
         self.tell_scope(&search, &named, context)?;

@@ -43,7 +43,7 @@ pub fn judge(
     will: Use,
     context: &mut Context<'_>,
 ) -> Result<ExitStatus, Error> {
-    let backends = backend::parse_all(&options.backends, context.parts.backends)?;
+    let backends = backend::parse_all(&options.backends, options.limits, context.parts.backends)?;
     check_requirements(&options.require, &backends, context.parts)?;
     let lists = options.known.lists(will)?;
     let target = if will == Use::Update { Some(options.known.target()?) } else { None };

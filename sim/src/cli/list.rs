@@ -5,7 +5,7 @@
 use std::io::{self, Write as _};
 
 use clap::{Args, ValueEnum};
-use hostmem_interface::{Capability, Machine};
+use hostmem_interface::{Backend as _, Capability, Machine};
 
 use super::{Context, Error};
 use crate::backend::{self, Kind};
@@ -58,15 +58,16 @@ fn backends(parts: &Parts<'_>, out: &mut Output<'_>) -> io::Result<()> {
         let default = if kind.name == backend::native() { " (default)" } else { "" };
         writeln!(out, "{}{default}: {}", kind.usage(), kind.about)?;
         if kind.stands_alone() {
-            abilities(kind, out)?;
+            abilities(kind, parts.backends, out)?;
         }
     }
     Ok(())
 }
 
 /// What a backend can do on this machine, which only a subject knows.
-fn abilities(kind: &Kind, out: &mut Output<'_>) -> io::Result<()> {
-    let opened = (kind.make)("")
+fn abilities(kind: &Kind, kinds: &[Kind], out: &mut Output<'_>) -> io::Result<()> {
+    let opened = backend::parse(kind.name, kinds)
+        .map_err(|error| error.to_string())
         .and_then(|backend| backend.open(&Machine::default()).map_err(|error| error.to_string()));
     let subject = match opened {
         Ok(subject) => subject,

@@ -1,11 +1,10 @@
-//! The options that several commands share, and how their values are written.
+//! The options that several commands share.
 //!
 //! Deliberately not here: what they do.
 
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::thread;
-use std::time::Duration;
 
 use clap::Args;
 
@@ -13,6 +12,7 @@ use super::Error;
 use super::known::KnownOptions;
 use crate::campaign::plan::Shard;
 use crate::files::Selection;
+use crate::limits::Limits;
 use crate::report::Format;
 
 const WHAT: &str = "What to run";
@@ -26,6 +26,9 @@ pub struct RunOptions {
     /// NAME=BACKEND gives it another name in reports
     #[arg(short, long = "backend", value_name = "BACKEND", help_heading = WHAT)]
     pub backends: Vec<String>,
+    /// What backends in processes of their own may take.
+    #[command(flatten)]
+    pub limits: Limits,
     /// Only cases that prove this rule, or whose path fits this glob; may be given several times
     #[arg(long, value_name = "RULE|GLOB", help_heading = WHAT)]
     pub only: Vec<String>,
@@ -101,42 +104,4 @@ impl RunOptions {
 pub(super) fn processors() -> NonZeroUsize {
     const MOST: NonZeroUsize = NonZeroUsize::new(8).expect("not zero");
     thread::available_parallelism().map_or(NonZeroUsize::MIN, |it| it.min(MOST))
-}
-
-/// A length of time: a whole number and `ms`, `s`, `m` or `h`; seconds if nothing is said.
-///
-/// # Errors
-/// What is expected instead.
-pub fn duration(text: &str) -> Result<Duration, String> {
-    let wrong = || format!("`{text}` is no length of time; expected one such as 30s, 5m or 1h");
-    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic());
-    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-        return Err(wrong());
-    }
-    let number: u64 = digits.parse().map_err(|_| wrong())?;
-    let milliseconds = match &text[digits.len()..] {
-        "ms" => 1,
-        "" | "s" => 1000,
-        "m" | "min" => 60_000,
-        "h" => 3_600_000,
-        _ => return Err(wrong()),
-    };
-    number.checked_mul(milliseconds).map(Duration::from_millis).ok_or_else(wrong)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn lengths_of_time_are_read() {
-        for (text, milliseconds) in
-            [("30s", 30_000), ("30", 30_000), ("5m", 300_000), ("1h", 3_600_000), ("250ms", 250)]
-        {
-            assert_eq!(duration(text), Ok(Duration::from_millis(milliseconds)), "{text}");
-        }
-        for text in ["", "s", "-1s", "+1s", "1.5s", "1d", "1 s", "99999999999999999999h"] {
-            assert!(duration(text).unwrap_err().contains("expected"), "{text}");
-        }
-    }
 }

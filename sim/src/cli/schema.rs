@@ -14,7 +14,7 @@ use crate::report::ExitStatus;
 #[derive(Debug, Args)]
 pub struct Schema {
     /// That of the lines of the agent protocol instead
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     #[arg(long)]
     agent: bool,
 }
@@ -25,7 +25,7 @@ impl Schema {
     /// # Errors
     /// If standard output cannot be written.
     pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
-        #[cfg(target_os = "linux")]
+        #[cfg(any(target_os = "linux", windows))]
         if self.agent {
             writeln!(context.out, "{:#}", hostmem_backends::agent::schema())?;
             return Ok(ExitStatus::Success);

@@ -15,6 +15,7 @@ use super::{Context, Error};
 use crate::backend::{self, Named};
 use crate::campaign::failure::{self, Recipe};
 use crate::files::{self, NamedScenario};
+use crate::limits::Limits;
 use crate::report::human::{self, printable};
 use crate::report::{ExitStatus, Shrunk};
 use crate::run::{Ending, Outcome, run_scenario};
@@ -32,6 +33,9 @@ pub struct Shrink {
     /// The backend on which it fails [default: this machine's own system]
     #[arg(short, long, value_name = "BACKEND")]
     backend: Option<String>,
+    /// What a backend in a process of its own may take.
+    #[command(flatten)]
+    limits: Limits,
     /// Write the shrunk scenario to this file, and nothing else
     #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
@@ -46,7 +50,7 @@ impl Shrink {
     pub fn run(self, context: &mut Context<'_>) -> Result<ExitStatus, Error> {
         let case = self.case()?;
         let specs: Vec<String> = self.backend.iter().cloned().collect();
-        let mut backends = backend::parse_all(&specs, context.parts.backends)?;
+        let mut backends = backend::parse_all(&specs, self.limits, context.parts.backends)?;
         let backend = backends.remove(0);
         let (outcome, failure) = fails(&case, &backend)?;
         let bar = bar();

@@ -6,8 +6,8 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    #[cfg(target_os = "linux")]
+    #[cfg(any(target_os = "linux", windows))]
     return hostmem_backends::com::worker::main(std::env::args_os().skip(1));
-    #[cfg(not(target_os = "linux"))]
+    #[cfg(not(any(target_os = "linux", windows)))]
     ExitCode::from(1)
 }
