@@ -78,7 +78,7 @@ pub const BACKENDS: &[Kind] = &[
         name: "win32-arena",
         argument: None,
         about: "hostmem's own manager over a part of the address space, which serves `host`",
-        make: |_| Ok(Arc::new(hostmem_backends::win32::arena::ArenaBackend::default())),
+        make: Make::Here(|_| Ok(Arc::new(hostmem_backends::win32::arena::ArenaBackend::default()))),
     },
     #[cfg(all(target_os = "linux", target_pointer_width = "64"))]
     Kind {

@@ -63,7 +63,7 @@ impl Win32Manager {
         let Some(touch) = self.touch else { return Err(violation(kind, at)) };
         let ledger = self.ledger();
         let range = span(at, size);
-        if let Some(own) = ledger.containing(at) {
+        if let Some(own) = ledger.stretch(at) {
             return touch_own(touch, &own, kind, range, make);
         }
         let touched = self.heaps.inside_block(&range, || make(touch, system::native(size)));
@@ -77,7 +77,7 @@ impl Win32Manager {
     }
 }
 
-/// Has `make` touch as many bytes of a range as belong to the case's own allocation `own`, which
+/// Has `make` touch as many bytes of a range as belong to the case's own memory `own`, which
 /// its first byte lies in, or answers for the access.
 pub(super) fn touch_own(
     touch: Touch,

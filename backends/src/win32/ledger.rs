@@ -21,6 +21,16 @@ impl Ledger {
         (at < end).then_some(base..end)
     }
 
+    /// The memory around an address that is the case's without a gap: its allocation and those
+    /// that lie right behind it.
+    pub(super) fn stretch(&self, at: u64) -> Option<Range<u64>> {
+        let mut whole = self.containing(at)?;
+        while let Some(&end) = self.0.get(&whole.end) {
+            whole.end = end;
+        }
+        Some(whole)
+    }
+
     /// Whether a range lies inside one allocation.
     pub(super) fn holds(&self, range: &Range<u64>) -> bool {
         self.containing(range.start).is_some_and(|whole| range.end <= whole.end)
