@@ -2,7 +2,6 @@
 //!
 //! Deliberately not here: cells and formats ([`crate::conform`]).
 
-use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -10,7 +9,6 @@ use std::sync::Mutex;
 
 use clap::{Args, ValueEnum};
 use hostmem_interface::{Backend as _, Machine};
-use indicatif::{ProgressBar, ProgressDrawTarget};
 use rayon::prelude::*;
 
 use super::options::processors;
