@@ -1,7 +1,7 @@
 //! A child process with its streams: how it is started and ended, and how it came to its end.
 //!
 //! Map: this file has the process; `unix` and `windows` what each system calls a family of
-//! processes (a group, a job), a limit of memory and a violent end.
+//! processes (a group, a job), a limit of memory and a violent end; `nursery` starts them on Linux.
 //!
 //! Deliberately not here: what is said over the streams ([`crate::child`], [`crate::agent`]).
 

@@ -11,20 +11,20 @@ use std::time::Duration;
 
 use clap::Args;
 
-const HEADING: &str = "Backends in a process of their own (agent:COMMAND, com:PATH, wine)";
+const WHOSE: &str = "Backends in a process of their own (agent:COMMAND, com:PATH, wine)";
 
 /// Limits; what is not said is as the kind has it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Args)]
 pub struct Limits {
     /// How long one call may take before the subject counts as hung [default: 10s; 120s on wine]
-    #[arg(long = "step-limit", value_name = "TIME", value_parser = duration, help_heading = HEADING)]
+    #[arg(long = "step-limit", value_name = "TIME", value_parser = duration, help_heading = WHOSE)]
     pub step: Option<Duration>,
     /// How much writable memory the process may have [default: 4GiB; 64GiB on wine; for com:PATH
     /// none]
-    #[arg(long = "memory-limit", value_name = "SIZE", value_parser = size, help_heading = HEADING)]
+    #[arg(long = "memory-limit", value_name = "SIZE", value_parser = size, help_heading = WHOSE)]
     pub memory: Option<u64>,
     /// How long one line of output may be [default: 64MiB]; com:PATH writes no lines
-    #[arg(long = "line-limit", value_name = "SIZE", value_parser = size, help_heading = HEADING)]
+    #[arg(long = "line-limit", value_name = "SIZE", value_parser = size, help_heading = WHOSE)]
     pub line: Option<u64>,
 }
 

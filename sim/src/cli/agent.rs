@@ -90,7 +90,8 @@ fn tell(checks: &[Check], out: &mut Output<'_>) -> Result<ExitStatus, Error> {
     let Some((whose, why)) = checks.iter().find_map(|check| check.wrong.as_ref()) else {
         writeln!(
             out,
-            "\nYour adapter is right in all that was tried. Now: hostmem conform --backend 'agent:COMMAND'"
+            "\nYour adapter is right in all that was tried. Now: hostmem conform --backend \
+             'agent:COMMAND'"
         )?;
         return Ok(ExitStatus::Success);
     };
