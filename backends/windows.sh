@@ -69,7 +69,7 @@ build)
   ;;
 bench)
   need wine
-  cross_cargo build -p hostmem --bench calls
+  cross_cargo build -p hostmem-speed --bench calls
   bench=$(ls -t "$built/deps"/calls-*.exe | head -1)
   prefix wine "$bench" --bench
   ;;

@@ -7,7 +7,9 @@
 //!
 //! Deliberately not here: any rule.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 
 use hostmem_interface::dispatch::not_return;
 use hostmem_interface::{
@@ -35,18 +37,27 @@ pub struct Actor {
 }
 
 /// An answer that the actor could give.
-struct Candidate {
+struct Candidate<'v> {
     outcome: Outcome,
-    effect: Effect,
+    effect: Cow<'v, Effect>,
 }
 
 /// The ways to lack memory: address space, and commit.
 const LACKS: [Win32Error; 2] =
     [Win32Error::ERROR_NOT_ENOUGH_MEMORY, Win32Error::ERROR_COMMITMENT_LIMIT];
 
-impl Candidate {
+impl<'v> Candidate<'v> {
+    const fn new(outcome: Outcome, effect: Cow<'v, Effect>) -> Self {
+        Self { outcome, effect }
+    }
+
+    /// With an effect in which a choice was filled in.
+    const fn chosen(outcome: Outcome, effect: Effect) -> Self {
+        Self { outcome, effect: Cow::Owned(effect) }
+    }
+
     fn lack(error: Win32Error) -> Self {
-        Self { outcome: Refusal::from_win32(error).into(), effect: Effect::None }
+        Self::chosen(Refusal::from_win32(error).into(), Effect::None)
     }
 }
 
@@ -60,6 +71,32 @@ impl Actor {
     /// Carries out a call in the model's own way.
     pub fn act(&mut self, call: &Call) -> Reply {
         self.act_preferring(call, |_| true).0
+    }
+
+    /// Carries out a read in the model's own way, into bytes that it need not make first.
+    ///
+    /// # Errors
+    /// The fault.
+    pub fn read_into(&mut self, address: Address, into: &mut [u8]) -> Result<(), Fault> {
+        let call = Call::Read { address, size: into.len() as u64 };
+        let verdict = decide(&self.state, &call);
+        if let (Answer::Bytes(at, size), Effect::None) =
+            (&verdict.first.answer, &verdict.first.effect)
+            && !self.state.contents.is_uncertain(*at, *size)
+        {
+            self.state.contents.copy_likeliest(*at, into);
+            return Ok(());
+        }
+        match self.act_under(&verdict, &call, |_| true).0 {
+            Reply::Outcome {
+                outcome: Outcome::Done { value: Value::Bytes(bytes), .. }, ..
+            } => {
+                into.copy_from_slice(&bytes);
+                Ok(())
+            }
+            Reply::Outcome { outcome: Outcome::Faulted(fault), .. } => Err(fault),
+            other => unreachable!("a read gives bytes or faults: {other:?}"),
+        }
     }
 
     /// Carries out a call, with the first lawful answer that `prefer` likes, or else the
@@ -82,15 +119,7 @@ impl Actor {
         call: &Call,
         prefer: impl Fn(&Outcome) -> bool,
     ) -> (Reply, bool) {
-        let mut candidates = self.candidates(call, verdict);
-        let fits = |candidate: &Candidate| prefer(&candidate.outcome);
-        let mut liked = candidates.iter().position(fits);
-        if liked.is_none() && verdict.permits_success() && may_lack(&self.state, call) {
-            // Any machine may lack memory; this one only where that is wanted.
-            candidates.extend(LACKS.map(Candidate::lack));
-            liked = candidates.iter().position(fits);
-        }
-        let chosen = candidates.swap_remove(liked.unwrap_or(0));
+        let (chosen, liked) = self.choose(call, verdict, prefer);
         if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &chosen.outcome)
             && let Some(byte) = self.not_ret(*address)
         {
@@ -100,7 +129,7 @@ impl Actor {
         self.state.apply(&chosen.effect);
         let reply =
             Reply::Outcome { outcome: chosen.outcome, notified: notified.into_iter().collect() };
-        (reply, liked.is_some())
+        (reply, liked)
     }
 
     fn not_ret(&self, address: Address) -> Option<u8> {
@@ -119,24 +148,50 @@ impl Actor {
         }
     }
 
-    /// Every answer that the actor could give, its own first; never empty.
-    fn candidates(&mut self, call: &Call, verdict: &Verdict) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
+    /// The first answer that the actor could give and `prefer` likes, or else its own; says
+    /// whether it is liked.
+    fn choose<'v>(
+        &mut self,
+        call: &Call,
+        verdict: &'v Verdict,
+        prefer: impl Fn(&Outcome) -> bool,
+    ) -> (Candidate<'v>, bool) {
+        let mut own = None;
+        let mut offer = |candidate: Candidate<'v>| {
+            if prefer(&candidate.outcome) {
+                return ControlFlow::Break(candidate);
+            }
+            own.get_or_insert(candidate);
+            ControlFlow::Continue(())
+        };
         for reading in verdict.readings() {
-            self.realise(call, reading, &mut candidates);
+            if let ControlFlow::Break(liked) = self.realise(call, reading, &mut offer) {
+                return (liked, true);
+            }
         }
-        if candidates.is_empty() {
-            // A choice that the rules leave open, and no place for it.
-            candidates.push(Candidate::lack(Win32Error::ERROR_NOT_ENOUGH_MEMORY));
+        // Any machine may lack memory; this one only where that is wanted, or where there is no
+        // place for a choice that the rules leave open.
+        let own = own.unwrap_or_else(|| Candidate::lack(Win32Error::ERROR_NOT_ENOUGH_MEMORY));
+        let lacks = verdict.permits_success() && may_lack(&self.state, call);
+        let wanted = LACKS.map(Candidate::lack).into_iter().filter(|_| lacks);
+        let liked = |candidate: &Candidate<'_>| prefer(&candidate.outcome);
+        if liked(&own) {
+            return (own, true);
         }
-        candidates
+        wanted.into_iter().find(liked).map_or((own, false), |lack| (lack, true))
     }
 
-    fn realise(&mut self, call: &Call, reading: &Permitted, into: &mut Vec<Candidate>) {
+    /// Offers the answers by which a reading could be given: none, one or two.
+    fn realise<'v>(
+        &mut self,
+        call: &Call,
+        reading: &'v Permitted,
+        offer: &mut impl FnMut(Candidate<'v>) -> ControlFlow<Candidate<'v>>,
+    ) -> ControlFlow<Candidate<'v>> {
         let effect = match &reading.effect {
             // News of a mapping that is none: the heaps keep what they live in.
-            Effect::ReleaseForeign(base) if self.arenas.contains(base) => Effect::None,
-            effect => effect.clone(),
+            Effect::ReleaseForeign(base) if self.arenas.contains(base) => Cow::Owned(Effect::None),
+            effect => Cow::Borrowed(effect),
         };
         let outcome = match &reading.answer {
             Answer::Refused(no) => Outcome::Refused(no.refusal()),
@@ -145,14 +200,16 @@ impl Actor {
                 Outcome::done(Value::Address(*address))
             }
             Answer::AnyBase { size, top_down } => {
-                let Some(base) = place(&self.state, *size, *top_down) else { return };
-                into.push(chosen(effect, base));
-                return;
+                let Some(base) = place(&self.state, *size, *top_down) else {
+                    return ControlFlow::Continue(());
+                };
+                return offer(placed(&effect, base));
             }
             Answer::Block(size) => {
-                let Some(base) = self.place_block(call, *size) else { return };
-                into.push(chosen(effect, base));
-                return;
+                let Some(base) = self.place_block(call, *size) else {
+                    return ControlFlow::Continue(());
+                };
+                return offer(placed(&effect, base));
             }
             Answer::Old(protect) => Outcome::done(Value::Old(*protect)),
             Answer::Region(region) => region_outcome(*region),
@@ -162,16 +219,12 @@ impl Actor {
                 information: MemoryBasicInformation::default(),
             })),
             Answer::Bytes(at, size) => {
-                self.realise_bytes(*at, *size, effect, into);
-                return;
+                return self.realise_bytes(*at, *size, effect, offer);
             }
             Answer::BlockBytes(at, size) => {
                 let bytes = self.state.likeliest_bytes(*at, *size);
-                into.push(Candidate {
-                    outcome: Outcome::done(Value::Bytes(bytes.clone())),
-                    effect: Effect::Saw(*at, bytes),
-                });
-                return;
+                let saw = Effect::Saw(*at, bytes.clone());
+                return offer(Candidate::chosen(Outcome::done(Value::Bytes(bytes)), saw));
             }
             Answer::Fault(fault) => Outcome::Faulted(*fault),
             Answer::FaultIn(fault, size) => Outcome::Faulted(self.block_fault(*fault, *size)),
@@ -181,7 +234,7 @@ impl Actor {
             Answer::Malloc => Outcome::done(Value::Malloc(MallocId(self.state.heaps.count()))),
             Answer::Load(load) => Outcome::done(Value::Load(self.load(*load))),
         };
-        into.push(Candidate { outcome, effect });
+        offer(Candidate::new(outcome, effect))
     }
 
     fn load(&self, exact: Option<MemoryLoad>) -> MemoryLoad {
@@ -189,16 +242,22 @@ impl Actor {
     }
 
     /// The bytes as they most likely are, and as they are after a reset took effect.
-    fn realise_bytes(&self, at: Address, size: u64, effect: Effect, into: &mut Vec<Candidate>) {
+    fn realise_bytes<'v>(
+        &self,
+        at: Address,
+        size: u64,
+        effect: Cow<'v, Effect>,
+        offer: &mut impl FnMut(Candidate<'v>) -> ControlFlow<Candidate<'v>>,
+    ) -> ControlFlow<Candidate<'v>> {
         let bytes = self.state.contents.likeliest(at, size);
         if !self.state.contents.is_uncertain(at, size) {
-            into.push(Candidate { outcome: Outcome::done(Value::Bytes(bytes)), effect });
-            return;
+            return offer(Candidate::new(Outcome::done(Value::Bytes(bytes)), effect));
         }
         for seen in [bytes, self.state.contents.discarded(at, size)] {
-            let effect = Effect::Saw(at, seen.clone());
-            into.push(Candidate { outcome: Outcome::done(Value::Bytes(seen)), effect });
+            let saw = Effect::Saw(at, seen.clone());
+            offer(Candidate::chosen(Outcome::done(Value::Bytes(seen)), saw))?;
         }
+        ControlFlow::Continue(())
     }
 
     /// The first byte of the access that lies in no block.
@@ -210,8 +269,7 @@ impl Actor {
     }
 
     fn place_block(&mut self, call: &Call, size: u64) -> Option<Address> {
-        let arenas = self.arenas.clone();
-        let (base, fresh) = heap_place(&self.state, &arenas, size)?;
+        let (base, fresh) = heap_place(&self.state, &self.arenas, size)?;
         debug_assert!(call.malloc().is_some(), "only heaps have blocks");
         if let Some((arena, bytes)) = fresh {
             self.arenas.insert(arena);
@@ -248,9 +306,7 @@ const fn region_outcome(region: MemoryBasicInformation) -> Outcome {
     Outcome::done(Value::Region(QueryAnswer::of(region)))
 }
 
-fn chosen(mut effect: Effect, at: Address) -> Candidate {
-    if let Effect::Reserve { base, .. } | Effect::Alloc { address: base, .. } = &mut effect {
-        *base = Some(at);
-    }
-    Candidate { outcome: Outcome::done(Value::Address(at)), effect }
+/// An answer with a place that was chosen.
+fn placed<'v>(effect: &Effect, at: Address) -> Candidate<'v> {
+    Candidate::chosen(Outcome::done(Value::Address(at)), effect.with_base(at))
 }

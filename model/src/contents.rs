@@ -25,13 +25,13 @@ impl Bytes {
     fn is_zero(&self) -> bool {
         match self {
             Self::Fill(byte) => *byte == 0,
-            Self::Full(bytes) => bytes.iter().all(|byte| *byte == 0),
+            Self::Full(bytes) => all_are(bytes, 0),
         }
     }
 
     fn matches(&self, offset: usize, seen: &[u8]) -> bool {
         match self {
-            Self::Fill(byte) => seen.iter().all(|other| other == byte),
+            Self::Fill(byte) => all_are(seen, *byte),
             Self::Full(bytes) => bytes[offset..offset + seen.len()] == *seen,
         }
     }
@@ -100,7 +100,7 @@ impl Contents {
             let piece = &seen[range];
             match self.pages.get(&number) {
                 Some(page) => page.candidates.iter().any(|bytes| bytes.matches(offset, piece)),
-                None => is_zero(piece),
+                None => all_are(piece, 0),
             }
         })
     }
@@ -109,12 +109,20 @@ impl Contents {
     #[must_use]
     pub fn likeliest(&self, at: Address, size: u64) -> Vec<u8> {
         let mut bytes = vec![0; usize::try_from(size).expect("reads are limited to 64 MiB")];
-        for (number, offset, range) in self.pieces(at, size) {
-            if let Some(page) = self.pages.get(&number) {
-                page.candidates[0].copy_to(offset, &mut bytes[range]);
-            }
+        if self.is_written(at, size) {
+            self.copy_likeliest(at, &mut bytes);
         }
         bytes
+    }
+
+    /// The same, into these bytes.
+    pub(crate) fn copy_likeliest(&self, at: Address, into: &mut [u8]) {
+        for (number, offset, range) in self.pieces(at, into.len() as u64) {
+            match self.pages.get(&number) {
+                Some(page) => page.candidates[0].copy_to(offset, &mut into[range]),
+                None => into[range].fill(0),
+            }
+        }
     }
 
     /// What a read gives if the system turned every page to zero that it may.
@@ -134,7 +142,14 @@ impl Contents {
     /// Whether any page of the range is uncertain.
     #[must_use]
     pub fn is_uncertain(&self, at: Address, size: u64) -> bool {
-        self.numbers(at, size).any(|(_, page)| page.candidates.len() > 1)
+        self.first_uncertain(at, size).is_some()
+    }
+
+    /// The first address of the first uncertain page of the range.
+    #[must_use]
+    pub fn first_uncertain(&self, at: Address, size: u64) -> Option<Address> {
+        let (number, _) = self.numbers(at, size).find(|(_, page)| page.candidates.len() > 1)?;
+        Some(Address(number * self.page))
     }
 
     /// Whether any page of the range may hold something other than zero.
@@ -183,8 +198,10 @@ impl Contents {
     /// The pages of the range are gone, or new: they read as zero.
     pub(crate) fn clear(&mut self, at: Address, size: u64) {
         let range = self.page_range(at, size);
-        let mut behind = self.pages.split_off(&range.start);
-        self.pages.append(&mut behind.split_off(&range.end));
+        // Not by splitting the map, which takes longer the more stays.
+        while let Some((&number, _)) = self.pages.range(range.clone()).next() {
+            self.pages.remove(&number);
+        }
     }
 
     /// The pages of the range were reset: each holds what it held, or zero.
@@ -212,7 +229,7 @@ impl Contents {
     }
 
     fn page_range(&self, at: Address, size: u64) -> Range<u64> {
-        at.0 / self.page..(at.0 + size).div_ceil(self.page)
+        at.0 / self.page..at.0.saturating_add(size).div_ceil(self.page)
     }
 
     fn numbers(&self, at: Address, size: u64) -> impl Iterator<Item = (u64, &Page)> {
@@ -237,9 +254,13 @@ impl Contents {
     }
 }
 
-/// Whether all bytes are zero: whole blocks at a time, which the compiler makes wide.
-fn is_zero(bytes: &[u8]) -> bool {
-    bytes.chunks(256).all(|chunk| chunk.iter().fold(0, |all, byte| all | byte) == 0)
+/// Whether all bytes are this one: the first is, and each of the others equals the one before
+/// it, which one comparison of memory finds out.
+fn all_are(bytes: &[u8], one: u8) -> bool {
+    match bytes {
+        [] => true,
+        [first, rest @ ..] => *first == one && *rest == bytes[..rest.len()],
+    }
 }
 
 #[cfg(test)]

@@ -83,6 +83,18 @@ pub enum Effect {
     ReleaseForeign(Address),
 }
 
+impl Effect {
+    /// The same with the place that was chosen, where one is to be.
+    #[must_use]
+    pub fn with_base(&self, chosen: Address) -> Self {
+        let mut effect = self.clone();
+        if let Self::Reserve { base, .. } | Self::Alloc { address: base, .. } = &mut effect {
+            *base = Some(chosen);
+        }
+        effect
+    }
+}
+
 /// Pages of one allocation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Pages {

@@ -17,6 +17,8 @@
 mod places;
 mod unseen;
 
+use std::borrow::Cow;
+
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
     Address, AllocationType, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
@@ -83,9 +85,9 @@ impl Divergence {
 }
 
 /// How an outcome compares with one lawful answer.
-enum Fit {
+enum Fit<'v> {
     /// It fits, and this is the completed effect.
-    Yes(Effect),
+    Yes(Cow<'v, Effect>),
     /// It fits but for a rule of its own.
     But(RuleId, String),
     /// It does not fit.
@@ -136,14 +138,15 @@ impl Judge {
         judgement.0
     }
 
-    fn judge_outcome(
+    fn judge_outcome<'v>(
         &self,
         call: &Call,
-        verdict: &Verdict,
+        verdict: &'v Verdict,
         outcome: &Outcome,
-    ) -> (Judgement, Effect) {
+    ) -> (Judgement, Cow<'v, Effect>) {
+        let nothing = Cow::Borrowed(&Effect::None);
         if let Some(divergence) = self.wrong_success(call, verdict, outcome) {
-            return (Judgement::Diverges(divergence), Effect::None);
+            return (Judgement::Diverges(divergence), nothing);
         }
         let mut but = None;
         for reading in verdict.readings() {
@@ -164,9 +167,9 @@ impl Judge {
             }
         }
         if let Some(divergence) = but {
-            return (Judgement::Diverges(divergence), Effect::None);
+            return (Judgement::Diverges(divergence), nothing);
         }
-        (self.unfit(call, verdict, outcome), Effect::None)
+        (self.unfit(call, verdict, outcome), nothing)
     }
 
     /// A success code other than `S_OK`.
@@ -319,22 +322,22 @@ impl Judge {
         }
     }
 
-    fn fit(&self, reading: &Permitted, outcome: &Outcome) -> Fit {
+    fn fit<'v>(&self, reading: &'v Permitted, outcome: &Outcome) -> Fit<'v> {
         match (&reading.answer, outcome) {
             (Answer::Refused(no), Outcome::Refused(refusal)) => self.fit_no(*no, refusal),
             (Answer::Fault(fault), Outcome::Faulted(seen)) => {
-                yes_if(fault == seen, || reading.effect.clone())
+                yes_if(fault == seen, &reading.effect)
             }
             (Answer::FaultIn(fault, size), Outcome::Faulted(seen)) => {
                 let inside = seen.at.offset_from(fault.at).is_some_and(|offset| offset < *size);
                 let alike = seen.status == fault.status && seen.access == fault.access;
-                yes_if(inside && alike, || reading.effect.clone())
+                yes_if(inside && alike, &reading.effect)
             }
             (answer, Outcome::Done { value, .. }) => self.fit_value(answer, &reading.effect, value),
             // A lenient success code without its value.
             (Answer::Refused(_) | Answer::Fault(_) | Answer::FaultIn(..), _) => Fit::No,
             (_, Outcome::Refused(refusal)) if refusal.hresult.is_success() => {
-                Fit::Yes(Effect::None)
+                Fit::Yes(Cow::Borrowed(&Effect::None))
             }
             _ => Fit::No,
         }
@@ -348,13 +351,17 @@ impl Judge {
         (!contents.is_uncertain(at, size)).then_some(rule)
     }
 
-    fn fit_no(&self, no: No, refusal: &Refusal) -> Fit {
+    fn fit_no(&self, no: No, refusal: &Refusal) -> Fit<'static> {
         if self.subject.grain == Grain::YesNo {
-            return Fit::Yes(Effect::None);
+            return Fit::Yes(Cow::Borrowed(&Effect::None));
         }
-        let said = match refusal.win32 {
-            Some(error) => vec![error],
-            None => refusal.hresult.win32(),
+        let (own, derived);
+        let said: &[Win32Error] = if let Some(error) = refusal.win32 {
+            own = [error];
+            &own
+        } else {
+            derived = refusal.hresult.win32();
+            &derived
         };
         let memory = |error: &Win32Error| {
             matches!(
@@ -375,24 +382,24 @@ impl Judge {
 
     /// The HRESULTs that the hosting interface names (HR-01, HR-02); a Win32 subject's own
     /// error wrapped as one will do.
-    fn fit_hresult(&self, no: No, refusal: &Refusal) -> Fit {
+    fn fit_hresult(&self, no: No, refusal: &Refusal) -> Fit<'static> {
         let wrapped =
             refusal.win32.is_some_and(|error| refusal.hresult == Hresult::from_win32(error));
         let (rule, named) = match no {
             No::Memory(_) => (HR_01, Hresult::E_OUTOFMEMORY),
             No::NotOurs => (HR_02, Hresult::HOST_E_INVALIDOPERATION),
-            No::Win32(_) | No::Any => return Fit::Yes(Effect::None),
+            No::Win32(_) | No::Any => return Fit::Yes(Cow::Borrowed(&Effect::None)),
         };
         let coarse = self.subject.grain == Grain::Win32 && wrapped;
         if refusal.hresult == named || coarse {
-            Fit::Yes(Effect::None)
+            Fit::Yes(Cow::Borrowed(&Effect::None))
         } else {
             Fit::But(rule, format!("refused with {named}"))
         }
     }
 
-    fn fit_value(&self, answer: &Answer, effect: &Effect, value: &Value) -> Fit {
-        let effect_if = |fits: bool| yes_if(fits, || effect.clone());
+    fn fit_value<'v>(&self, answer: &Answer, effect: &'v Effect, value: &Value) -> Fit<'v> {
+        let effect_if = |fits: bool| yes_if(fits, effect);
         match (answer, value) {
             (Answer::Nothing, Value::Nothing) | (Answer::Malloc, Value::Malloc(_)) => {
                 effect_if(true)
@@ -403,7 +410,7 @@ impl Judge {
                 effect_if(lowest <= seen && seen <= highest && seen.is_aligned(page))
             }
             (Answer::AnyBase { size, .. }, Value::Address(base)) => {
-                yes_if(self.is_free_base(*base, *size), || with_base(effect, *base))
+                chosen_if(self.is_free_base(*base, *size), || effect.with_base(*base))
             }
             (Answer::Old(right), Value::Old(seen)) => effect_if(right == seen),
             (Answer::Region(right), Value::Region(seen)) => effect_if(
@@ -422,35 +429,35 @@ impl Judge {
             }
             (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {
                 let right = seen.len() as u64 == *size && self.state.permits_bytes(*at, seen);
-                yes_if(right, || Effect::Saw(*at, seen.clone()))
+                chosen_if(right, || Effect::Saw(*at, seen.clone()))
             }
             (Answer::Pages(pages, unit), Value::Pages { pages: seen, granularity }) => {
                 effect_if(pages == seen && unit == granularity)
             }
             (Answer::Block(size), Value::Address(base)) => {
-                yes_if(self.is_free_block(*base, *size), || with_base(effect, *base))
+                chosen_if(self.is_free_block(*base, *size), || effect.with_base(*base))
             }
             (Answer::Load(_), Value::Load(seen)) => self.fit_load(*seen, effect),
             _ => Fit::No,
         }
     }
 
-    fn saw(&self, at: Address, seen: &[u8], effect: &Effect) -> Effect {
+    fn saw<'v>(&self, at: Address, seen: &[u8], effect: &'v Effect) -> Cow<'v, Effect> {
         if self.state.contents.is_uncertain(at, seen.len() as u64) {
-            Effect::Saw(at, seen.to_vec())
+            Cow::Owned(Effect::Saw(at, seen.to_vec()))
         } else {
-            effect.clone()
+            Cow::Borrowed(effect)
         }
     }
 
-    fn fit_load(&self, seen: hostmem_interface::MemoryLoad, effect: &Effect) -> Fit {
+    fn fit_load<'v>(&self, seen: hostmem_interface::MemoryLoad, effect: &'v Effect) -> Fit<'v> {
         if self.subject.capabilities.has(Capability::MemoryLoadControl) {
             let set = self.state.pressure.load();
             if seen != set {
                 return Fit::But(ML_02, Answer::Load(Some(set)).to_string());
             }
         }
-        yes_if(seen.load <= 100, || effect.clone())
+        yes_if(seen.load <= 100, effect)
     }
 }
 
@@ -481,16 +488,13 @@ pub fn expected(verdict: &Verdict) -> String {
     words.join(", or ")
 }
 
-fn yes_if(fits: bool, effect: impl FnOnce() -> Effect) -> Fit {
-    if fits { Fit::Yes(effect()) } else { Fit::No }
+const fn yes_if(fits: bool, effect: &Effect) -> Fit<'_> {
+    if fits { Fit::Yes(Cow::Borrowed(effect)) } else { Fit::No }
 }
 
-fn with_base(effect: &Effect, chosen: Address) -> Effect {
-    let mut effect = effect.clone();
-    if let Effect::Reserve { base, .. } | Effect::Alloc { address: base, .. } = &mut effect {
-        *base = Some(chosen);
-    }
-    effect
+/// With an effect in which the subject's choice is filled in.
+fn chosen_if<'v>(fits: bool, effect: impl FnOnce() -> Effect) -> Fit<'v> {
+    if fits { Fit::Yes(Cow::Owned(effect())) } else { Fit::No }
 }
 
 fn list(notified: &[MemoryAvailable]) -> String {

@@ -229,10 +229,7 @@ impl HostMemoryManager for Simulator {
 
 impl MemoryAccess for Simulator {
     fn read(&self, address: Address, into: &mut [u8]) -> Result<(), Fault> {
-        let read = self.touch(&Call::Read { address, size: into.len() as u64 });
-        let bytes = expect_value!(read, Value::Bytes(bytes) => bytes)?;
-        into.copy_from_slice(&bytes);
-        Ok(())
+        self.lock().read_into(address, into)
     }
 
     fn write(&self, address: Address, bytes: &[u8]) -> Result<(), Fault> {

@@ -31,22 +31,30 @@ pub struct Terms {
     pub physical: bool,
 }
 
-/// One allocation (SM-01).
+/// One allocation (SM-01): one cache line, and what its pages need beside it.
 #[derive(Clone, Debug)]
+#[repr(align(64))]
 pub struct Allocation {
     base: Address,
-    page: u64,
-    terms: Terms,
     states: Pages,
-    marks: Option<BTreeSet<u64>>,
+    /// The pages that were written, with write watch.
+    marks: Option<Box<BTreeSet<u64>>>,
+    protect: Protection,
+    physical: bool,
+    /// A page has 2 to the power of it bytes.
+    shift: u8,
 }
 
+const _: () = assert!(size_of::<Allocation>() == 64 && size_of::<Option<Allocation>>() == 64);
+
 impl Allocation {
-    /// A fresh allocation of `pages` pages of `page` bytes, all in `state`.
+    /// A fresh allocation of `pages` pages of `page` bytes (a power of two), all in `state`.
     #[must_use]
     pub fn new(base: Address, page: u64, pages: u64, terms: Terms, state: PageState) -> Self {
-        let marks = terms.watched.then(BTreeSet::new);
-        Self { base, page, terms, states: Pages::new(pages, state.0), marks }
+        let Terms { protect, watched, physical } = terms;
+        let marks = watched.then(Box::default);
+        let shift = u8::try_from(page.trailing_zeros()).expect("below 64");
+        Self { base, states: Pages::new(pages, state.0), marks, protect, physical, shift }
     }
 
     /// Its first address.
@@ -58,7 +66,7 @@ impl Allocation {
     /// Its size, bytes.
     #[must_use]
     pub fn size(&self) -> u64 {
-        self.states.len() * self.page
+        self.states.len() << self.shift
     }
 
     /// The first address behind it.
@@ -70,7 +78,8 @@ impl Allocation {
     /// What was asked for.
     #[must_use]
     pub const fn terms(&self) -> Terms {
-        self.terms
+        let (protect, physical) = (self.protect, self.physical);
+        Terms { protect, watched: self.marks.is_some(), physical }
     }
 
     /// How many pages are committed.
@@ -84,8 +93,8 @@ impl Allocation {
     #[must_use]
     pub fn touched(&self, at: Address, size: u64) -> Option<Range<u64>> {
         let first = self.page_of(at);
-        let offset = at.offset_from(self.base)?;
-        let end = offset.checked_add(size)?.div_ceil(self.page).max(first);
+        let end = at.offset_from(self.base)?.checked_add(size)?;
+        let end = units(end, self.shift.into()).max(first);
         (end <= self.states.len()).then_some(first..end)
     }
 
@@ -95,13 +104,13 @@ impl Allocation {
     /// If it does not.
     #[must_use]
     pub fn page_of(&self, at: Address) -> u64 {
-        at.offset_from(self.base).expect("an address of this allocation") / self.page
+        at.offset_from(self.base).expect("an address of this allocation") >> self.shift
     }
 
     /// The first address of a page.
     #[must_use]
     pub fn address_of(&self, page: u64) -> Address {
-        self.base.wrapping_add(page * self.page)
+        self.base.wrapping_add(page << self.shift)
     }
 
     /// Every page.
@@ -144,19 +153,20 @@ impl Allocation {
         if !state.is_committed() {
             return Protection(0);
         }
-        state.protection() | Protection(self.terms.protect.0 & ALLOCATION_MODIFIERS.0)
+        state.protection() | Protection(self.protect.0 & ALLOCATION_MODIFIERS.0)
     }
 
     /// What `VirtualQuery` tells of the page of `at` (VQ-01 to VQ-05).
     #[must_use]
     pub fn region(&self, at: Address) -> MemoryBasicInformation {
         let page = self.page_of(at);
-        let state = self.state(page);
+        let (state, run_end) = self.states.run_at(page);
+        let state = PageState(state);
         MemoryBasicInformation {
             base_address: self.address_of(page),
             allocation_base: self.base,
-            allocation_protect: self.terms.protect,
-            region_size: (self.states.run_end(page) - page) * self.page,
+            allocation_protect: self.protect,
+            region_size: (run_end - page) << self.shift,
             state: if state.is_committed() { RegionState::COMMIT } else { RegionState::RESERVE },
             protect: self.shown(state),
             kind: RegionType::PRIVATE,
@@ -179,8 +189,9 @@ impl Allocation {
 
     pub(crate) fn unmark_all(&mut self, pages: Range<u64>) {
         if let Some(marks) = &mut self.marks {
-            let mut behind = marks.split_off(&pages.start);
-            marks.append(&mut behind.split_off(&pages.end));
+            while let Some(&page) = marks.range(pages.clone()).next() {
+                marks.remove(&page);
+            }
         }
     }
 }
@@ -189,12 +200,14 @@ impl Allocation {
 #[derive(Clone, Debug)]
 pub struct Space {
     machine: Machine,
+    /// A granule has 2 to the power of it bytes.
+    shift: u32,
     map: GranuleMap<Allocation>,
     committed_pages: u64,
 }
 
 impl Space {
-    /// An empty space.
+    /// An empty space. Page and granularity of the machine are powers of two.
     ///
     /// # Panics
     /// If user space has 2^32 granules or more.
@@ -205,7 +218,8 @@ impl Space {
         };
         let lowest = granule(machine.lowest.next_multiple_of(machine.granularity));
         let end = granule(machine.end());
-        Self { machine, map: GranuleMap::new(lowest, end), committed_pages: 0 }
+        let shift = machine.granularity.trailing_zeros();
+        Self { machine, shift, map: GranuleMap::new(lowest, end), committed_pages: 0 }
     }
 
     /// Its units and limits.
@@ -237,7 +251,7 @@ impl Space {
     /// The first allocation with its base at or behind `at`.
     #[must_use]
     pub fn next(&self, at: Address) -> Option<&Allocation> {
-        let granule = at.0.div_ceil(self.machine.granularity);
+        let granule = units(at.0, self.shift);
         self.map.next(u32::try_from(granule).ok()?).map(|span| span.value)
     }
 
@@ -252,7 +266,7 @@ impl Space {
     /// of the granularity.
     #[must_use]
     pub fn overlaps(&self, base: Address, size: u64) -> bool {
-        let granules = size.div_ceil(self.machine.granularity);
+        let granules = units(size, self.shift);
         match (self.granule(base), u32::try_from(granules)) {
             (Some(start), Ok(granules)) => self.map.overlaps(start, granules),
             _ => false,
@@ -262,15 +276,15 @@ impl Space {
     /// The lowest place for `size` bytes.
     #[must_use]
     pub fn lowest_hole(&self, size: u64) -> Option<Address> {
-        let granules = u32::try_from(size.div_ceil(self.machine.granularity)).ok()?;
+        let granules = u32::try_from(units(size, self.shift)).ok()?;
         self.map.first_fit(granules).map(|granule| self.address(granule))
     }
 
     /// The lowest place for `size` bytes at or behind `from`.
     #[must_use]
     pub fn lowest_hole_from(&self, from: Address, size: u64) -> Option<Address> {
-        let granules = u32::try_from(size.div_ceil(self.machine.granularity)).ok()?;
-        let low = u32::try_from(from.0.div_ceil(self.machine.granularity)).ok()?;
+        let granules = u32::try_from(units(size, self.shift)).ok()?;
+        let low = u32::try_from(units(from.0, self.shift)).ok()?;
         let high = self.granule(Address(self.machine.end()))?;
         self.map.first_fit_in(granules, low, high).map(|granule| self.address(granule))
     }
@@ -278,7 +292,7 @@ impl Space {
     /// The highest place for `size` bytes.
     #[must_use]
     pub fn highest_hole(&self, size: u64) -> Option<Address> {
-        let granules = u32::try_from(size.div_ceil(self.machine.granularity)).ok()?;
+        let granules = u32::try_from(units(size, self.shift)).ok()?;
         self.map.last_fit(granules).map(|granule| self.address(granule))
     }
 
@@ -309,7 +323,7 @@ impl Space {
     }
 
     pub(crate) fn insert(&mut self, allocation: Allocation) {
-        let granules = allocation.size().div_ceil(self.machine.granularity);
+        let granules = units(allocation.size(), self.shift);
         let start = self.granule(allocation.base()).expect("inside user space");
         let granules = u32::try_from(granules).expect("inside user space");
         self.committed_pages += allocation.committed_pages();
@@ -337,10 +351,16 @@ impl Space {
     }
 
     fn granule(&self, at: Address) -> Option<u32> {
-        u32::try_from(at.0 / self.machine.granularity).ok()
+        u32::try_from(at.0 >> self.shift).ok()
     }
 
     fn address(&self, granule: u32) -> Address {
-        Address(u64::from(granule) * self.machine.granularity)
+        Address(u64::from(granule) << self.shift)
     }
+}
+
+/// How many units of 2 to the power of `shift` bytes hold so many bytes.
+const fn units(bytes: u64, shift: u32) -> u64 {
+    let rest = bytes & ((1 << shift) - 1);
+    (bytes >> shift) + if rest == 0 { 0 } else { 1 }
 }

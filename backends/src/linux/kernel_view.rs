@@ -72,32 +72,45 @@ pub(super) fn count() -> io::Result<u64> {
     }
 }
 
-fn by_query(maps: &File, range: &Range<u64>) -> io::Result<Vec<Mapping>> {
-    const NUMBER: u64 = 3 << 30 | (size_of::<ProcmapQuery>() as u64) << 16 | 0x6611;
+/// The mappings that overlap a range, one query each.
+///
+/// # Errors
+/// The kernel's: `ENOTTY` if it has no such query.
+pub(super) fn by_query(maps: &File, range: &Range<u64>) -> io::Result<Vec<Mapping>> {
     let mut found = Vec::new();
     let mut from = range.start;
     while from < range.end {
-        let mut query = ProcmapQuery {
-            size: size_of::<ProcmapQuery>() as u64,
-            flags: QUERY_COVERING_OR_NEXT,
-            address: from,
-            ..ProcmapQuery::default()
-        };
-        // SAFETY: the struct is the one that the number stands for, and holds no address of
-        // ours that the kernel would write through.
-        let answer = unsafe { libc::ioctl(maps.as_raw_fd(), NUMBER as _, &raw mut query) };
-        if answer != 0 {
-            let error = io::Error::last_os_error();
-            // No mapping at or behind the address.
-            let end = error.raw_os_error() == Some(libc::ENOENT);
-            return if end { Ok(found) } else { Err(error) };
-        }
-        let has = |flag| query.vma_flags & flag != 0;
-        let prot = Prot::of(has(QUERY_READABLE), has(QUERY_WRITABLE), has(QUERY_EXECUTABLE));
-        push(&mut found, range, query.start..query.end, prot);
-        from = query.end;
+        let Some(Mapping { range: mapping, prot }) = covering_or_next(maps, from)? else { break };
+        from = mapping.end;
+        push(&mut found, range, mapping, prot);
     }
     Ok(found)
+}
+
+/// The mapping that holds an address, or else the next one.
+///
+/// # Errors
+/// As [`by_query`].
+pub(super) fn covering_or_next(maps: &File, address: u64) -> io::Result<Option<Mapping>> {
+    const NUMBER: u64 = 3 << 30 | (size_of::<ProcmapQuery>() as u64) << 16 | 0x6611;
+    let mut query = ProcmapQuery {
+        size: size_of::<ProcmapQuery>() as u64,
+        flags: QUERY_COVERING_OR_NEXT,
+        address,
+        ..ProcmapQuery::default()
+    };
+    // SAFETY: the struct is the one that the number stands for, and holds no address of
+    // ours that the kernel would write through.
+    let answer = unsafe { libc::ioctl(maps.as_raw_fd(), NUMBER as _, &raw mut query) };
+    if answer != 0 {
+        let error = io::Error::last_os_error();
+        // No mapping at or behind the address.
+        let end = error.raw_os_error() == Some(libc::ENOENT);
+        return if end { Ok(None) } else { Err(error) };
+    }
+    let has = |flag| query.vma_flags & flag != 0;
+    let prot = Prot::of(has(QUERY_READABLE), has(QUERY_WRITABLE), has(QUERY_EXECUTABLE));
+    Ok(Some(Mapping { range: query.start..query.end, prot }))
 }
 
 fn by_text(maps: File, range: &Range<u64>) -> io::Result<Vec<Mapping>> {

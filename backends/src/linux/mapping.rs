@@ -181,7 +181,11 @@ impl Drop for Arena {
     }
 }
 
-fn map(size: u64) -> io::Result<Range<u64>> {
+/// Takes addresses wherever the kernel likes, with nothing behind them.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn map(size: u64) -> io::Result<Range<u64>> {
     let flags = libc::MAP_PRIVATE | libc::MAP_ANONYMOUS | libc::MAP_NORESERVE;
     // SAFETY: without MAP_FIXED a new mapping never touches an existing one.
     let at = unsafe { libc::mmap(ptr::null_mut(), native(size), libc::PROT_NONE, flags, -1, 0) };
@@ -192,8 +196,13 @@ fn map(size: u64) -> io::Result<Range<u64>> {
     Ok(start..start + size)
 }
 
-fn change(range: &Range<u64>, prot: Prot) -> io::Result<()> {
-    // SAFETY: callers pass ranges of an arena only, which holds no Rust object.
+/// Changes what may be done with a range.
+///
+/// # Errors
+/// The kernel's.
+pub(super) fn change(range: &Range<u64>, prot: Prot) -> io::Result<()> {
+    // SAFETY: callers pass ranges of an arena only (or of the window for benchmarks), which
+    // holds no Rust object.
     let failed =
         unsafe { libc::mprotect(pointer(range.start), native(range.end - range.start), prot.0) };
     if failed != 0 { Err(io::Error::last_os_error()) } else { Ok(()) }

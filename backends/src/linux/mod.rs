@@ -16,7 +16,8 @@
 //! * the crate's `ledger`, `protection`: what was promised; `commit_charge`, `mapping_budget`: how
 //!   much more may be;
 //! * `mapping`, `watch`, `kernel_view`, `memory_load`, `pressure`: the
-//!   kernel.
+//!   kernel;
+//! * `bare`: [`BareLinux`], the kernel's calls alone, for benchmarks.
 //!
 //! Deliberately not here: the law that judges this backend. It was written from the same
 //! rules by somebody else, and this crate cannot import it.
@@ -25,6 +26,7 @@ mod access;
 mod alloc;
 mod announced;
 mod backend;
+mod bare;
 mod checkpoint;
 mod commit_charge;
 mod free;
@@ -44,4 +46,5 @@ mod watch;
 mod write_watch;
 
 pub use backend::{LinuxBackend, LinuxOptions};
+pub use bare::{Anywhere, BareLinux};
 pub use manager::LinuxManager;

@@ -155,6 +155,12 @@ impl Capabilities {
         Self(self.0 & !(1 << capability as u32))
     }
 
+    /// With all of another set.
+    #[must_use]
+    pub const fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     /// Whether it is in the set.
     #[must_use]
     pub const fn has(self, capability: Capability) -> bool {

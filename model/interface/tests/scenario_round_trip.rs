@@ -227,7 +227,12 @@ fn step() -> impl Strategy<Value = Step> {
     action().prop_flat_map(|action| {
         let expect = expectation(&action);
         (Just(action), any::<u32>(), option::of(text()), expect).prop_map(
-            |(action, thread, note, expect)| Step { thread, note, expect, ..Step::new(action) },
+            |(action, thread, note, expect)| Step {
+                thread,
+                note,
+                expect: expect.map(Box::new),
+                ..Step::new(action)
+            },
         )
     })
 }

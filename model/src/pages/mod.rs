@@ -33,19 +33,26 @@ const MOST: u64 = 1 << 35;
 /// The states of the pages of one allocation, numbered from 0.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Pages {
-    committed: u64,
     states: States,
 }
 
+/// Each with the number of pages that are committed, in no more bits than it needs.
 #[derive(Clone, PartialEq, Eq)]
 enum States {
     /// Places from `len` on are 0, which keeps equality and counting simple.
     Inline {
         len: u8,
+        committed: u8,
         states: [u8; INLINE],
     },
-    Bytes(Box<[u8]>),
-    Pieces(Box<Pieces>),
+    Bytes {
+        committed: u16,
+        states: Box<[u8]>,
+    },
+    Pieces {
+        committed: u64,
+        pieces: Box<Pieces>,
+    },
 }
 
 impl Pages {
@@ -59,17 +66,20 @@ impl Pages {
     pub fn new(len: u64, state: u8) -> Self {
         assert!((1..=MOST).contains(&len), "an allocation of {len} pages");
         assert!(state <= Self::MAX_STATE, "state {state}");
+        let committed = if state == 0 { 0 } else { len };
         let states = match usize::try_from(len) {
             Ok(count) if count <= INLINE => {
                 let mut states = [0; INLINE];
                 states[..count].fill(state);
-                let len = u8::try_from(count).expect("at most 32");
-                States::Inline { len, states }
+                let small = |count| u8::try_from(count).expect("at most 32");
+                States::Inline { len: small(len), committed: small(committed), states }
             }
-            Ok(count) if count <= BYTES => States::Bytes(vec![state; count].into()),
-            _ => States::Pieces(Box::new(Pieces::new(len, state))),
+            Ok(count) if count <= BYTES => {
+                States::Bytes { committed: few(committed), states: vec![state; count].into() }
+            }
+            _ => States::Pieces { committed, pieces: Box::new(Pieces::new(len, state)) },
         };
-        Self { committed: if state == 0 { 0 } else { len }, states }
+        Self { states }
     }
 
     /// The number of pages, `1..=2^35`.
@@ -83,7 +93,11 @@ impl Pages {
 
     /// The number of committed pages: those whose state is not 0.
     pub fn committed(&self) -> u64 {
-        self.committed
+        match &self.states {
+            States::Inline { committed, .. } => u64::from(*committed),
+            States::Bytes { committed, .. } => u64::from(*committed),
+            States::Pieces { committed, .. } => *committed,
+        }
     }
 
     /// The state of `page`.
@@ -109,21 +123,22 @@ impl Pages {
             return;
         }
         let len = range.end - range.start;
-        let before = match &mut self.states {
-            States::Inline { states, .. } => {
+        let after = if state == 0 { 0 } else { len };
+        match &mut self.states {
+            States::Inline { states, committed, .. } => {
                 states[index(range.start)..index(range.end)].fill(state);
-                self.committed = u64::from(scan::count_few(&states[..]));
-                return;
+                *committed = scan::count_few(&states[..]);
             }
-            States::Bytes(states) => {
+            States::Bytes { states, committed } => {
                 let states = &mut states[index(range.start)..index(range.end)];
                 let before = scan::count_nonzero(states) as u64;
                 states.fill(state);
-                before
+                *committed = few(u64::from(*committed) - before + after);
             }
-            States::Pieces(pieces) => pieces.set(range, state),
-        };
-        self.committed = self.committed - before + if state == 0 { 0 } else { len };
+            States::Pieces { pieces, committed } => {
+                *committed = *committed - pieces.set(range, state) + after;
+            }
+        }
     }
 
     /// The end, exclusive, of the longest run of one state that begins at `page`.
@@ -201,9 +216,9 @@ impl Pages {
 
     fn view(&self) -> View<'_> {
         match &self.states {
-            States::Inline { len, states } => View::Bytes(&states[..usize::from(*len)]),
-            States::Bytes(states) => View::Bytes(states),
-            States::Pieces(pieces) => View::Pieces(pieces),
+            States::Inline { len, states, .. } => View::Bytes(&states[..usize::from(*len)]),
+            States::Bytes { states, .. } => View::Bytes(states),
+            States::Pieces { pieces, .. } => View::Pieces(pieces),
         }
     }
 
@@ -230,4 +245,9 @@ enum View<'a> {
 /// A page number as an index of a slice, where the caller has checked it against one.
 fn index(page: u64) -> usize {
     usize::try_from(page).expect("a page of a slice in memory")
+}
+
+/// A count of pages that have a byte each.
+fn few(count: u64) -> u16 {
+    u16::try_from(count).expect("at most 4096")
 }

@@ -297,7 +297,7 @@ fn commit(state: &State, request: &Request) -> Verdict {
         return Verdict::only(commit_limit());
     }
     let pages_state = PageState::committed(protect);
-    let same = allocation.runs(pages.clone()).all(|(_, old)| old == pages_state);
+    let same = || allocation.runs(pages.clone()).all(|(_, old)| old == pages_state);
     let rule = commit_rule(request, allocation, committed, same);
     let answer = Answer::Address(allocation.address_of(pages.start));
     let effect = Effect::Commit(Pages::of(allocation.base(), pages), pages_state);
@@ -305,7 +305,12 @@ fn commit(state: &State, request: &Request) -> Verdict {
 }
 
 /// The rule that says most about a commit that succeeds.
-fn commit_rule(request: &Request, allocation: &Allocation, committed: u64, same: bool) -> RuleId {
+fn commit_rule(
+    request: &Request,
+    allocation: &Allocation,
+    committed: u64,
+    same: impl Fn() -> bool,
+) -> RuleId {
     debug_assert!(allocation.size() >= request.size, "the range lies in the allocation");
     if request.kind.contains(TOP_DOWN) {
         VA_51
@@ -313,7 +318,7 @@ fn commit_rule(request: &Request, allocation: &Allocation, committed: u64, same:
         VA_13
     } else if request.protect.contains(Protection::GUARD) {
         VA_24
-    } else if same {
+    } else if same() {
         VA_22
     } else {
         VA_23

@@ -17,7 +17,7 @@ use super::alphabet::{WORD, word_of};
 use super::scope::Layout;
 
 /// A state in canonical form.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key(Box<[u8]>);
 
 /// Whether something stands that is not what the scope's calls write.

@@ -252,7 +252,7 @@ impl Running<'_, '_> {
         }
         let next = self.next_name();
         let written = &mut self.trial.scenario;
-        written.needs = written.needs.iter().chain(wanted.iter()).collect();
+        written.needs = written.needs.union(wanted);
         written.steps.push(step.clone());
         let flow = self.case.step(&step);
         if let ControlFlow::Break(Ending::Unreadable(_)) = flow {
@@ -282,7 +282,10 @@ impl Running<'_, '_> {
                 script.query(base);
                 let free = Outputs { state: Some(RegionState::FREE), ..Outputs::default() };
                 for step in script.steps() {
-                    self.act(Step { expect: Some(Expectation::done(free.clone())), ..step })?;
+                    self.act(Step {
+                        expect: Some(Box::new(Expectation::done(free.clone()))),
+                        ..step
+                    })?;
                 }
             }
         }

@@ -255,7 +255,7 @@ impl<'a> Writer<'a> {
         self.holes[id] = Some(name);
         let size = hole.span.end - hole.span.start;
         let thread = self.thread(thread);
-        let expect = Some(Expectation::ok());
+        let expect = Some(Box::new(Expectation::ok()));
         let step = Step::new(Action::Hole { size });
         self.scenario.steps.push(Step { bind: Some(name), thread, expect, ..step });
     }
@@ -334,7 +334,7 @@ impl<'a> Writer<'a> {
         });
         let thread = self.thread(slot.thread);
         let step = Step::new(Action::Call(call));
-        self.scenario.steps.push(Step { bind, thread, expect, ..step });
+        self.scenario.steps.push(Step { bind, thread, expect: expect.map(Box::new), ..step });
     }
 }
 

@@ -137,13 +137,8 @@ fn tail(view: &View<'_>, allocation: &Allocation) -> Option<u64> {
 }
 
 fn uncertain_page(view: &View<'_>, allocation: &Allocation) -> Option<u64> {
-    let page = view.state.machine().page;
-    let contents = &view.state.contents;
-    let mut written = contents
-        .written_pages()
-        .skip_while(|at| *at < allocation.base())
-        .take_while(|at| *at < allocation.end());
-    written.find(|at| contents.is_uncertain(*at, page)).map(|at| allocation.page_of(at))
+    let found = view.state.contents.first_uncertain(allocation.base(), allocation.size());
+    found.map(|at| allocation.page_of(at))
 }
 
 fn suits_allocation(target: Target, allocation: &Allocation) -> bool {

@@ -85,7 +85,7 @@ fn call_by_call(
     let Generated { outcome: before, mut scenario } = generated;
     for step in rest {
         give_name(&step, &mut scenario.names);
-        scenario.needs = scenario.needs.iter().chain(needs(&step).iter()).collect();
+        scenario.needs = scenario.needs.union(needs(&step));
         scenario.steps.push(step);
     }
     let again = run_call_by_call(&scenario, backend);
@@ -256,7 +256,7 @@ impl<'a> Growing<'a> {
             return false;
         }
         self.idle = 0;
-        self.scenario.needs = self.scenario.needs.iter().chain(needs.iter()).collect();
+        self.scenario.needs = self.scenario.needs.union(needs);
         true
     }
 

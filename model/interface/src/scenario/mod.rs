@@ -270,8 +270,9 @@ pub struct Step {
     pub with: Option<u64>,
     /// A remark.
     pub note: Option<Arc<str>>,
-    /// What it must come to; `None`: whatever the model permits.
-    pub expect: Option<Expectation>,
+    /// What it must come to; `None`: whatever the model permits. In a box, because few steps
+    /// have one and it is large.
+    pub expect: Option<Box<Expectation>>,
     /// Where it stands in the file.
     pub position: Position,
 }

@@ -45,7 +45,7 @@ impl Steps {
         let note = fields.optional("note", |node| value::text(node).map(Arc::from))?;
         let expect = match fields.get("expect") {
             None => None,
-            Some(node) => Some(expect::read(node, fields.shape, &self.names)?),
+            Some(node) => Some(Box::new(expect::read(node, fields.shape, &self.names)?)),
         };
         Ok(Step { action, bind, thread, with, note, expect, position: node.at })
     }

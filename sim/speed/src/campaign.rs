@@ -2,15 +2,9 @@
 //! same subject, the model: steps per second, and the ratio.
 //!
 //! Both draw the kinds of `wide` at their usual weights, both judge every answer, both run
-//! cases of the same length on a fresh model. They take turns, so that a drift of the machine
-//! falls on both alike; what is printed are medians.
-//!
-//! Deliberately not here: any assertion. Tests never depend on time.
-#![allow(clippy::print_stdout, reason = "a benchmark's table is its result")]
+//! cases of the same length on a fresh model.
 
-use std::cell::Cell;
 use std::thread;
-use std::time::Instant;
 
 use hostmem::engine::{Engine as _, RandomCase, Settings};
 use hostmem::random::Draw;
@@ -29,10 +23,10 @@ use hostmem_proptest::{Judged, Reference};
 use proptest::test_runner::{Config, RngSeed, TestRunner};
 use proptest_state_machine::ReferenceStateMachine as _;
 
-/// How often each is run.
-const ROUNDS: u64 = 9;
-/// How many cases a round has.
-const CASES: u64 = 200;
+use crate::Effort;
+use crate::measure::{median, time, wall_time};
+use crate::table::{Cell, Table};
+
 /// How many operations a case has.
 const OPS: usize = 200;
 
@@ -89,7 +83,7 @@ fn by_proptest(round: u64, cases: u64, invariants: bool) -> usize {
         rng_seed: RngSeed::Fixed(round),
         ..Config::default()
     };
-    let steps = Cell::new(0);
+    let steps = std::cell::Cell::new(0);
     let strategy = Reference::sequential_strategy(OPS);
     let tested = TestRunner::new(config).run(&strategy, |(mut reference, intents, _)| {
         let mut judged = Judged::open(&ModelBackend).expect("the model opens");
@@ -115,49 +109,54 @@ fn by_proptest(round: u64, cases: u64, invariants: bool) -> usize {
 }
 
 /// The same on two threads at once.
-fn twice(run: fn(u64, u64) -> usize, round: u64) -> usize {
+fn twice(run: Run, round: u64, cases: u64) -> usize {
     thread::scope(|scope| {
-        let workers = [1000, 2000].map(|more| scope.spawn(move || run(round + more, CASES / 2)));
+        let workers = [1000, 2000].map(|more| scope.spawn(move || run(round + more, cases / 2)));
         workers.into_iter().map(|worker| worker.join().expect("no panic")).sum()
     })
 }
 
-/// Steps per second.
-fn rate(run: impl Fn() -> usize) -> f64 {
-    let start = Instant::now();
-    let steps = run();
-    steps as f64 / start.elapsed().as_secs_f64()
+/// Steps per second of processor time on this thread, or on the wall.
+fn rate(run: impl FnOnce() -> usize, wall: bool) -> f64 {
+    let mut steps = 0;
+    let work = || steps = run();
+    let time = if wall { wall_time(work) } else { time(work) };
+    steps as f64 / time * 1e9
 }
 
-fn median(rates: &mut [f64]) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates[rates.len() / 2]
-}
+/// Carries out the cases of a round; how many steps.
+type Run = fn(u64, u64) -> usize;
 
-fn main() {
-    type Contestant = (&'static str, fn(u64) -> usize);
-    let contestants: [Contestant; 8] = [
-        ("state machine, one job", |round| state_machine(round, CASES)),
-        ("state machine, two jobs", |round| twice(state_machine, round)),
-        ("… and its invariants, one job", |round| with_invariants(round, CASES)),
-        ("… and its invariants, two jobs", |round| twice(with_invariants, round)),
-        ("campaign `wide`, one job", |round| campaign(round, CASES)),
-        ("campaign `wide`, two jobs", |round| twice(campaign, round)),
-        ("the same intents, one job", |round| generated(round, CASES)),
-        ("the same intents, two jobs", |round| twice(generated, round)),
-    ];
-    let mut rates: Vec<Vec<f64>> = vec![Vec::new(); contestants.len()];
-    for round in 0..ROUNDS {
-        for (at, (_, run)) in contestants.iter().enumerate() {
-            rates[at].push(rate(|| run(round)));
+const CONTESTANTS: [(&str, Run); 4] = [
+    ("proptest-state-machine", state_machine),
+    ("… its invariants after every step", with_invariants),
+    ("campaign `wide`", campaign),
+    ("the same intents as the state machine's", generated),
+];
+
+/// The table.
+#[must_use]
+pub fn table(effort: Effort) -> Table {
+    let (rounds, cases) = if effort == Effort::Full { (9, 200) } else { (3, 20) };
+    let mut table = Table::new(
+        "A campaign on the model",
+        "Steps per second of cases of 200 operations: with one job, by its processor time; with \
+         two at once, on the wall. Then one job by the rate of proptest-state-machine: without \
+         its invariants, and as its tests are written, with the invariants looked at after every \
+         transition.",
+        &["one job", "two jobs", "by the state machine", "by it with invariants"],
+    );
+    let mut rates = [const { [Vec::new(), Vec::new()] }; CONTESTANTS.len()];
+    for round in 0..rounds {
+        for ((_, run), rates) in CONTESTANTS.iter().zip(&mut rates) {
+            rates[0].push(rate(|| run(round, cases), false));
+            rates[1].push(rate(|| twice(*run, round, cases), true));
         }
     }
-    let medians: Vec<f64> = rates.iter_mut().map(|rates| median(rates)).collect();
-    println!("median of {ROUNDS} interleaved rounds of {CASES} cases with {OPS} operations each");
-    println!("the last columns: by the state machine's rate, and by its rate with invariants");
-    println!("{:<32} {:>10} {:>8} {:>8}", "", "steps/s", "ratio", "ratio");
-    for (at, (name, _)) in contestants.iter().enumerate() {
-        let ratio = |base: usize| medians[at] / medians[base + at % 2];
-        println!("{name:<32} {:>10.0} {:>8.2} {:>8.2}", medians[at], ratio(0), ratio(2));
+    let medians = rates.map(|rates| rates.map(|rates| median(&rates)));
+    for ((name, _), [one, two]) in CONTESTANTS.iter().zip(medians) {
+        let ratio = |base: usize| Cell::Ratio(one / medians[base][0]);
+        table.row(name, vec![Cell::Number(one), Cell::Number(two), ratio(0), ratio(1)]);
     }
+    table
 }
