@@ -16,7 +16,7 @@ use hostmem_interface::{Address, Protection};
 
 use super::kernel_view::{self, Mapping};
 use super::mapping::{self, native, pointer};
-use super::protection::PageState;
+use crate::ledger::page_state::PageState;
 
 /// Whether the window is in use: it is one place of the process.
 static TAKEN: AtomicBool = AtomicBool::new(false);
