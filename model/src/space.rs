@@ -38,6 +38,7 @@ pub struct Allocation {
     base: Address,
     states: Pages,
     /// The pages that were written, with write watch.
+    #[expect(clippy::box_collection, reason = "few have one, and all would be a line longer")]
     marks: Option<Box<BTreeSet<u64>>>,
     protect: Protection,
     physical: bool,

@@ -14,6 +14,9 @@ const GRANULE: u64 = 0x1_0000;
 /// A median is taken of the times of so many reservations.
 const BATCH: usize = 64;
 
+/// The model's figure, and Linux's or why there is none.
+type Measured = (f64, Result<f64, String>);
+
 /// The table.
 #[must_use]
 pub fn table(effort: Effort) -> Table {
@@ -30,23 +33,23 @@ pub fn table(effort: Effort) -> Table {
          many holes in the way. Both give the place back afterwards, which is not timed.",
         &columns.iter().map(String::as_str).collect::<Vec<_>>(),
     );
-    let measured: Vec<(f64, Result<f64, String>)> =
+    let measured: Vec<Measured> =
         sizes.iter().map(|holes| (model(*holes, rounds), linux(*holes, rounds))).collect();
-    let growth = |of: &dyn Fn(&(f64, Result<f64, String>)) -> Option<f64>| {
+    let growth = |of: fn(&Measured) -> Option<f64>| {
         let points = sizes.iter().zip(&measured);
         let points = points.filter_map(|(holes, figures)| Some((*holes as f64, of(figures)?)));
         let points: Vec<(f64, f64)> = points.collect();
         Cell::Text(format!("{:.2}", exponent(&points)))
     };
     let mut cells: Vec<Cell> = measured.iter().map(|it| Cell::Number(it.0)).collect();
-    cells.push(growth(&|it| Some(it.0)));
+    cells.push(growth(|it| Some(it.0)));
     table.row("model", cells);
     let told = |figure: &Result<f64, String>, of: &dyn Fn(f64) -> Cell| match figure {
         Ok(figure) => of(*figure),
         Err(why) => Cell::Text(why.clone()),
     };
     let mut cells: Vec<Cell> = measured.iter().map(|it| told(&it.1, &Cell::Number)).collect();
-    cells.push(growth(&|it| it.1.as_ref().ok().copied()));
+    cells.push(growth(|it| it.1.as_ref().ok().copied()));
     table.row("Linux: mmap(NULL)", cells);
     let ratios = measured.iter().map(|it| told(&it.1, &|linux| Cell::Ratio(linux / it.0)));
     let mut cells: Vec<Cell> = ratios.collect();

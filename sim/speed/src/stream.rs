@@ -228,7 +228,7 @@ impl Plan {
     }
 
     fn reserve(&mut self, wish: &Wish) -> Op {
-        let granules: u64 = match u32::from(wish.share) * 100 >> 16 {
+        let granules: u64 = match (u32::from(wish.share) * 100) >> 16 {
             0..50 => 1,
             50..65 => 2,
             65..80 => 4,
