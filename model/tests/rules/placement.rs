@@ -111,12 +111,12 @@ fn machines() {
     let whole = Machine { highest: 16 * GRANULE - 1, ..Machine::WINDOWS_X64 };
     assert!(ModelBackend.open(&whole).is_ok());
     for wrong in [
-        Machine { page: 3 * PAGE, ..whole.clone() },
-        Machine { granularity: 3 * GRANULE, ..whole.clone() },
-        Machine { page: 2 * GRANULE, ..whole.clone() },
-        Machine { lowest: whole.highest, ..whole.clone() },
-        Machine { highest: u64::MAX, ..whole.clone() },
-        Machine { highest: 16 * GRANULE, ..whole.clone() },
+        Machine { page: 3 * PAGE, ..whole },
+        Machine { granularity: 3 * GRANULE, ..whole },
+        Machine { page: 2 * GRANULE, ..whole },
+        Machine { lowest: whole.highest, ..whole },
+        Machine { highest: u64::MAX, ..whole },
+        Machine { highest: 16 * GRANULE, ..whole },
     ] {
         assert!(matches!(ModelBackend.open(&wrong), Err(OpenError::Machine(_))), "{wrong:?}");
     }
