@@ -298,11 +298,14 @@ impl Judge {
         }
     }
 
-    /// The rule of bytes that are wrong though the read was right: of new pages that they are
-    /// zero, of others that they hold what was written. After a reset it is the reset's.
-    fn contents_rule(&self, at: Address, size: u64) -> Option<RuleId> {
+    /// The rule of bytes that are wrong though the read was right: where zero was due, that new
+    /// memory is zero, elsewhere that contents survive. After a reset it is the reset's.
+    fn contents_rule(&self, at: Address, seen: &[u8]) -> Option<RuleId> {
         let contents = &self.state.contents;
-        let rule = if contents.is_written(at, size) { ZF_02 } else { ZF_01 };
+        let size = seen.len() as u64;
+        let due = contents.likeliest(at, size);
+        let (wrong, _) = due.iter().zip(seen).find(|(due, seen)| due != seen)?;
+        let rule = if *wrong == 0 { ZF_01 } else { ZF_02 };
         (!contents.is_uncertain(at, size)).then_some(rule)
     }
 
@@ -332,7 +335,7 @@ impl Judge {
                 if self.state.contents.permit(*at, seen) {
                     return Fit::Yes(self.saw(*at, seen, effect));
                 }
-                self.contents_rule(*at, *size)
+                self.contents_rule(*at, seen)
                     .map_or(Fit::No, |rule| Fit::But(rule, answer.to_string()))
             }
             (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {

@@ -125,7 +125,7 @@ fn failures_of_one_kind_are_folded_alike_on_one_thread_and_on_four() {
                 "--profile",
                 "wide",
                 "--cases",
-                "12",
+                "40",
                 "--ops",
                 "300",
                 "--jobs",

@@ -188,7 +188,7 @@ fn our_own_linux_manager_passes_behind_com() {
 fn five_bugs_are_caught_by_rule() {
     for (bug, rules) in [
         ("BUG_SUCCESS", &["HR-04"][..]),
-        ("BUG_RECOMMIT", &["AF-", "VA-22", "VA-23"]),
+        ("BUG_RECOMMIT", &["ZF-", "VA-22", "VA-23"]),
         ("BUG_ALIGN", &["VA-13", "VA-23"]),
         ("BUG_RELEASE", &["VF-01", "VF-03"]),
         ("BUG_OLD", &["VP-10", "VP-09"]),

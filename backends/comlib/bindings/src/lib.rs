@@ -7,8 +7,8 @@
 //! that is not Microsoft's shows. Identifiers and enumerations are compared as well, when this
 //! crate is compiled.
 //!
-//! Map: [`manager`] is `IHostMemoryManager`; [`heap`] `IHostMalloc` and the callback;
-//! [`optional`] hands on the interfaces that are hostmem's own, of which Microsoft knows nothing.
+//! Map: `manager` is `IHostMemoryManager`; `heap` `IHostMalloc` and the callback;
+//! `optional` hands on the interfaces that are hostmem's own, of which Microsoft knows nothing.
 //!
 //! Deliberately not here: anything on other systems, and any rule of memory.
 #![cfg(windows)]

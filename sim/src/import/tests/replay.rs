@@ -89,6 +89,10 @@ impl Toy {
                 Call::GetWriteWatch { size, .. } | Call::ResetWriteWatch { size, .. },
                 Some(address),
             ) => self.owner(address, *size).map(|_| None),
+            // What the program wrote, where a report of write watch told of it.
+            (Call::Write { data, .. }, Some(address)) => {
+                self.owner(address, data.size()).map(|_| None)
+            }
             (Call::VirtualQuery { .. }, Some(_)) | (Call::GetMemoryLoad, _) => Ok(None),
             (other, _) => return Err(format!("an import has no {other:?}")),
         })
