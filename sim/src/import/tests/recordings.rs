@@ -29,5 +29,5 @@ fn every_recording_is_canonical_and_agrees_with_the_law() {
         let holes = scenario.steps.iter().any(|step| matches!(step.action, Action::Hole { .. }));
         assert_eq!(holes, !name.starts_with("strace-"), "{path:?}");
     }
-    assert_eq!(found, 9);
+    assert_eq!(found, 13);
 }
