@@ -226,13 +226,21 @@ impl Judge {
         Judgement::Diverges(divergence)
     }
 
-    /// What a verdict permits, in words; bytes that were never written are zeros.
+    /// What a verdict permits, in words.
     fn expected(&self, verdict: &Verdict) -> String {
-        match (&verdict.first.answer, verdict.others.is_empty()) {
-            (Answer::Bytes(at, size), true) if !self.state.contents.is_written(*at, *size) => {
+        match verdict.others[..] {
+            [] => self.told(&verdict.first.answer),
+            _ => expected(verdict),
+        }
+    }
+
+    /// An answer in words; bytes that were never written are zeros.
+    fn told(&self, answer: &Answer) -> String {
+        match answer {
+            Answer::Bytes(at, size) if !self.state.contents.is_written(*at, *size) => {
                 format!("{size} zeros at {at}")
             }
-            _ => expected(verdict),
+            _ => answer.to_string(),
         }
     }
 
@@ -336,7 +344,7 @@ impl Judge {
                     return Fit::Yes(self.saw(*at, seen, effect));
                 }
                 self.contents_rule(*at, seen)
-                    .map_or(Fit::No, |rule| Fit::But(rule, answer.to_string()))
+                    .map_or(Fit::No, |rule| Fit::But(rule, self.told(answer)))
             }
             (Answer::BlockBytes(at, size), Value::Bytes(seen)) => {
                 let right = seen.len() as u64 == *size && self.state.permits_bytes(*at, seen);

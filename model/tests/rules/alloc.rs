@@ -292,7 +292,11 @@ fn unsettled_types_permit_every_reading() {
     let world = World::after(&[alloc(P, PAGE, R, RW)]);
     let any = "the base of 0x1000 free bytes, aligned to the granularity";
     let large = format!("VA-46 refused: ERROR_PRIVILEGE_NOT_HELD | VA-46 {BAD}");
+    let null_reset = format!("VA-47 refused | VA-41 {BAD}");
     world.rows(&[
+        // A reset ignores its protection, copy-on-write too.
+        (alloc(0, PAGE, RESET, COW), &null_reset),
+        (alloc(0, PAGE, UNDO, COW), &null_reset),
         (alloc(0, PAGE, C | WATCH, RW), &format!("VA-44 {BAD} | VA-09 {any}")),
         (alloc(0, PAGE, RC | LARGE, RW), &format!("{large} | VA-12 {any}")),
         (alloc(0, PAGE, C | LARGE, RW), &format!("{large} | VA-09 {any}")),

@@ -450,6 +450,13 @@ fn bytes_of_each_allocation() {
         assert!(it.on(&read(second - 1, 2), bytes(&wrong)).starts_with("not ZF-02"), "{wrong:?}");
     }
     assert_eq!(it.on(&read(P, 2), bytes(&[0, 0])), "AF-03");
+    // What was due is told as a reader would: zeros, or what was written.
+    let told = |at, size, seen: &[u8]| it.on(&read(at, size), bytes(seen));
+    let written = "the 2 bytes written at 0x10ffff before";
+    assert_eq!(told(P, 2, &[0, 1]), "not ZF-01: 2 zeros at 0x100000");
+    assert_eq!(told(second - 1, 2, &[1, 1]), format!("not ZF-02: {written}"));
+    assert_eq!(told(P, 2, &[0]), "not AF-03: 2 zeros at 0x100000");
+    assert_eq!(told(second - 1, 2, &[1]), format!("not AF-03: {written}"));
     for wrong in [[0, 1], [1, 0], [3, 3]] {
         assert!(it.on(&read(P, 2), bytes(&wrong)).starts_with("not ZF-01"), "{wrong:?}");
     }
