@@ -24,7 +24,6 @@ mod numbers;
 mod schema;
 mod serve;
 mod smoke;
-#[cfg(unix)]
 mod smoke_methods;
 
 pub use backend::AgentBackend;
