@@ -10,6 +10,7 @@
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 use std::{env, fs};
 
@@ -21,9 +22,15 @@ use crate::agent::{AgentBackend, Limits};
 const EXE: &str = "x86_64-win7-windows-gnu/release/hostmem.exe";
 /// What makes it.
 const SCRIPT: &str = "backends/windows.sh build";
+
 /// The backend `wine`.
 #[derive(Debug)]
-pub struct WineBackend(Result<AgentBackend, String>);
+pub struct WineBackend {
+    agent: Result<AgentBackend, String>,
+    /// Whether a program has started in the prefix. The first one starts Wine's server, and two
+    /// that do so at once may miss each other.
+    started: Mutex<bool>,
+}
 
 impl WineBackend {
     /// The first start of a prefix copies hundreds of files, and Wine keeps what it maps to itself.
@@ -43,7 +50,7 @@ impl WineBackend {
             }
             None => built().ok_or(format!("no Windows build; run {SCRIPT}")),
         };
-        Ok(Self(exe.and_then(|exe| agent(&exe, limits))))
+        Ok(Self { agent: exe.and_then(|exe| agent(&exe, limits)), started: Mutex::new(false) })
     }
 }
 
@@ -53,10 +60,15 @@ impl Backend for WineBackend {
     }
 
     fn open(&self, machine: &Machine) -> Result<Box<dyn Subject>, OpenError> {
-        match &self.0 {
-            Ok(agent) => agent.open(machine),
-            Err(why) => Err(OpenError::Unavailable(why.clone())),
+        let agent = self.agent.as_ref().map_err(|why| OpenError::Unavailable(why.clone()))?;
+        let mut started = self.started.lock().unwrap_or_else(PoisonError::into_inner);
+        if *started {
+            drop(started);
+            return agent.open(machine);
         }
+        let first = agent.open(machine);
+        *started = first.is_ok();
+        first
     }
 }
 
