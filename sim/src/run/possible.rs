@@ -196,6 +196,12 @@ impl Footprint {
         let done = step.outcome.is_done();
         match (step.call, step.outcome.value()) {
             (Call::GetMemoryLoad, _) => Self::Nothing,
+            // What one takes from a limit of commit, or gives back, decides about the others.
+            (Call::VirtualAlloc { .. } | Call::VirtualFree { .. }, _)
+                if machine.commit_limit.is_some() =>
+            {
+                Self::Everything
+            }
             (Call::VirtualAlloc { size, .. }, Some(Value::Address(base))) => {
                 range(base.0, *size, true)
             }
@@ -275,4 +281,43 @@ fn same_contents(a: &State, b: &State) -> bool {
                 && one.discarded(at, page) == other.discarded(at, page)
                 && one.is_uncertain(at, page) == other.is_uncertain(at, page)
         })
+}
+
+#[cfg(test)]
+mod tests {
+    use hostmem_interface::{
+        AllocationType, Backend as _, CriticalLevel, FreeType, Machine, Protection,
+    };
+    use hostmem_model::ModelBackend;
+
+    use super::*;
+
+    fn commit(address: Address, size: u64) -> Call {
+        Call::VirtualAlloc {
+            address,
+            size,
+            kind: AllocationType::RESERVE | AllocationType::COMMIT,
+            protect: Protection::READWRITE,
+            critical: CriticalLevel::TASK,
+        }
+    }
+
+    /// A release that overlaps may have made room under a limit of commit, wherever it is.
+    #[test]
+    fn a_release_makes_room_for_a_commit_elsewhere() {
+        let machine = Machine { commit_limit: Some(0x3000), ..Machine::WINDOWS_X64 };
+        let subject = ModelBackend.open(&machine).expect("a machine in order");
+        let mut judge = Judge::new(State::new(machine), &subject.description());
+        let (old, new) = (Address(0x10_0000), Address(0x40_0000));
+        let (call, outcome) = (commit(old, 0x2000), Outcome::done(Value::Address(old)));
+        assert!(follows(&mut judge, &Heard { call: &call, outcome: &outcome, notified: &[] }));
+        let release = Call::VirtualFree { address: old, size: 0, kind: FreeType::RELEASE };
+        let (commit, made) = (commit(new, 0x2000), Outcome::done(Value::Address(new)));
+        let steps = [
+            Heard { call: &commit, outcome: &made, notified: &[] },
+            Heard { call: &release, outcome: &Outcome::ok(), notified: &[] },
+        ];
+        let found: Vec<_> = orders(&judge, &steps).into_iter().map(|it| it.order).collect();
+        assert_eq!(found, [[1, 0]]);
+    }
 }
