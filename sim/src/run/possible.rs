@@ -307,7 +307,7 @@ mod tests {
     fn a_release_makes_room_for_a_commit_elsewhere() {
         let machine = Machine { commit_limit: Some(0x3000), ..Machine::WINDOWS_X64 };
         let subject = ModelBackend.open(&machine).expect("a machine in order");
-        let mut judge = Judge::new(State::new(machine), &subject.description());
+        let mut judge = Judge::new(State::new(machine), subject.description());
         let (old, new) = (Address(0x10_0000), Address(0x40_0000));
         let (call, outcome) = (commit(old, 0x2000), Outcome::done(Value::Address(old)));
         assert!(follows(&mut judge, &Heard { call: &call, outcome: &outcome, notified: &[] }));
