@@ -311,6 +311,25 @@ impl<A, M> Call<A, M> {
         }
     }
 
+    /// The size argument of a call that has one, or how much it writes; bytes.
+    #[must_use]
+    pub fn size(&self) -> Option<u64> {
+        match self {
+            Self::VirtualAlloc { size, .. }
+            | Self::VirtualFree { size, .. }
+            | Self::VirtualProtect { size, .. }
+            | Self::NeedsVirtualAddressSpace { size, .. }
+            | Self::AcquiredVirtualAddressSpace { size, .. }
+            | Self::Alloc { size, .. }
+            | Self::DebugAlloc { size, .. }
+            | Self::Read { size, .. }
+            | Self::GetWriteWatch { size, .. }
+            | Self::ResetWriteWatch { size, .. } => Some(*size),
+            Self::Write { data, .. } => Some(data.size()),
+            _ => None,
+        }
+    }
+
     /// The heap argument of a call that has one.
     #[must_use]
     pub const fn malloc(&self) -> Option<&M> {

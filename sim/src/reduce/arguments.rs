@@ -195,20 +195,13 @@ enum Unit {
 }
 
 /// The size argument that may be changed freely.
-const fn size_of(call: &SymbolicCall) -> Option<(Unit, u64)> {
-    match call {
-        Call::VirtualAlloc { size, .. }
-        | Call::VirtualFree { size, .. }
-        | Call::VirtualProtect { size, .. }
-        | Call::NeedsVirtualAddressSpace { size, .. }
-        | Call::AcquiredVirtualAddressSpace { size, .. }
-        | Call::GetWriteWatch { size, .. }
-        | Call::ResetWriteWatch { size, .. } => Some((Unit::Pages, *size)),
-        Call::Alloc { size, .. } | Call::DebugAlloc { size, .. } | Call::Read { size, .. } => {
-            Some((Unit::Bytes, *size))
-        }
-        _ => None,
-    }
+fn size_of(call: &SymbolicCall) -> Option<(Unit, u64)> {
+    let unit = match call {
+        Call::Write { .. } => return None,
+        Call::Alloc { .. } | Call::DebugAlloc { .. } | Call::Read { .. } => Unit::Bytes,
+        _ => Unit::Pages,
+    };
+    call.size().map(|size| (unit, size))
 }
 
 fn with_size(call: &SymbolicCall, new: u64) -> SymbolicCall {

@@ -9,7 +9,7 @@
 use std::ops::Range;
 
 use hostmem_interface::scenario::{Action, Step, SymbolicCall};
-use hostmem_interface::{Address, Call, Data, FreeType, Outcome, Value};
+use hostmem_interface::{Address, Call, FreeType, Outcome, Value};
 use hostmem_model::State;
 
 use crate::run::case::{Answered, Case};
@@ -107,19 +107,5 @@ pub fn returned(case: &Case<'_>, step: &Step, answered: &Answered) -> Option<Ran
 /// The size of the range that a call names, bytes.
 #[must_use]
 pub fn size(call: &SymbolicCall) -> u64 {
-    match call {
-        Call::VirtualAlloc { size, .. }
-        | Call::VirtualFree { size, .. }
-        | Call::VirtualProtect { size, .. }
-        | Call::NeedsVirtualAddressSpace { size, .. }
-        | Call::AcquiredVirtualAddressSpace { size, .. }
-        | Call::Alloc { size, .. }
-        | Call::DebugAlloc { size, .. }
-        | Call::Read { size, .. }
-        | Call::GetWriteWatch { size, .. }
-        | Call::ResetWriteWatch { size, .. } => *size,
-        Call::Write { data: Data::Fill { size, .. }, .. } => *size,
-        Call::Write { data: Data::Bytes(bytes), .. } => bytes.len() as u64,
-        _ => 0,
-    }
+    call.size().unwrap_or(0)
 }
