@@ -175,18 +175,25 @@ fn split(spec: &str) -> Result<Parts<'_>, BackendError> {
     Ok(Parts { name, limits, rest })
 }
 
-/// The same with these limits, as far as it says nothing of its own; what acts in this process
-/// stays as it is.
-fn limited(spec: &str, limits: Limits, kinds: &[Kind]) -> Result<String, BackendError> {
+/// The name by which a specification is told from others; none if it is malformed.
+pub(crate) fn name_of(spec: &str) -> Option<&str> {
+    split(spec).ok().map(|parts| parts.name.unwrap_or(parts.rest))
+}
+
+/// The same with these limits, as far as it says nothing of its own; nothing for what acts in
+/// this process.
+fn limited(spec: &str, limits: Limits, kinds: &[Kind]) -> Result<Option<String>, BackendError> {
     let Parts { name, limits: own, rest } = split(spec)?;
     let kind = rest.split(':').next();
     let apart = |kind: &&Kind| matches!(kind.make, Make::Apart(_));
     if !kinds.iter().filter(apart).any(|it| Some(it.name) == kind) {
-        return Ok(spec.to_owned());
+        return Ok(None);
     }
     let name = name.unwrap_or(rest);
     let limits = own.or(limits);
-    Ok(if name == rest { format!("{limits}{rest}") } else { format!("{name}={limits}{rest}") })
+    let within =
+        if name == rest { format!("{limits}{rest}") } else { format!("{name}={limits}{rest}") };
+    Ok(Some(within))
 }
 
 /// `NAME=` in front of a kind. An argument may well hold an equals sign of its own.
@@ -218,8 +225,8 @@ pub fn parse_all(
     let mut within = limits.is_empty();
     for spec in specs {
         let limited = limited(spec, limits, kinds)?;
-        within |= limited != *spec;
-        let named = parse(&limited, kinds)?;
+        within |= limited.is_some();
+        let named = parse(limited.as_ref().unwrap_or(spec), kinds)?;
         if found.iter().any(|known| known.name == named.name) {
             return Err(BackendError::Twice(named.name));
         }
@@ -309,6 +316,9 @@ mod tests {
             said("model", "model"),
         ];
         assert_eq!(found.unwrap(), expected);
+        // Limits of its own, spelled as we do, are limits too: the option is not in vain.
+        let own = all(&["{line=7}agent:x"], limits);
+        assert_eq!(own, Ok(vec![said("agent:x", "{line=7}agent:x")]));
         assert_eq!(all(&["model"], limits), Err(BackendError::Unlimited("model".to_owned())));
         assert!(parse("{line=7}model", KINDS).is_err() && parse("{line=7", KINDS).is_err());
         assert_eq!(parse("{step=2s}agent:a=b", KINDS).unwrap().name, "agent:a=b");

@@ -103,12 +103,10 @@ impl Conform {
         self.hold_against_known(&mut columns, &scenarios, &backends, lists)?;
         let mut matrix = Matrix::of(&scenarios, columns);
         in_parallel(self.jobs, || smallest::smallest(&mut matrix, &scenarios, &backends));
-        if let Some(folder) = self.views() {
-            in_parallel(self.jobs, || {
-                views::write_all(&mut matrix, &scenarios, &backends, &folder)
-            })
-            .map_err(Error::Usage)?;
-        }
+        // A page that cannot be written is told when the report is safe.
+        let pages = self.views().map_or(Ok(()), |folder| {
+            in_parallel(self.jobs, || views::write_all(&mut matrix, &scenarios, &backends, &folder))
+        });
         let mut text = Vec::new();
         self.write(&matrix, &mut text)?;
         match file {
@@ -119,6 +117,7 @@ impl Conform {
             }
             None => context.out.write_all(&text)?,
         }
+        pages.map_err(Error::Usage)?;
         Ok(matrix.status(self.strict))
     }
 

@@ -10,6 +10,7 @@ use std::path::Path;
 use serde_json::{Deserializer, Value};
 
 use super::Error;
+use crate::backend::name_of;
 use crate::files::load;
 
 /// A case that failed.
@@ -66,9 +67,7 @@ fn failed(path: &str, row: &Value, specs: &[String]) -> Result<Failed, Error> {
         return Err(Error::Usage(format!("{path}: nothing was kept of {name}{again}")));
     }
     let backend = member(row, "backend").unwrap_or_default();
-    let named = |spec: &&String| {
-        spec.as_str() == backend || spec.split_once('=').is_some_and(|(name, _)| name == backend)
-    };
+    let named = |spec: &&String| name_of(spec) == Some(backend);
     let spec = specs.iter().find(named).map_or(backend, |spec| spec);
     Ok(Failed { scenario: scenario.to_owned(), backend: spec.to_owned() })
 }
@@ -137,6 +136,10 @@ mod tests {
             let found = read_of(text, None).unwrap().unwrap();
             assert_eq!((&*found.scenario, &*found.backend), ("b.json", "mine=agent:./x"), "{text}");
         }
+        // Limits in front of a kind are no part of its name.
+        let limited = r#"{"options":{"backend":"{step=2000ms}agent:x=1"},"results":[ROW]}"#;
+        let limited = limited.replace("ROW", &bad.replace("mine", "agent:x=1"));
+        assert_eq!(read_of(&limited, None).unwrap().unwrap().backend, "{step=2000ms}agent:x=1");
         assert_eq!(read_of(&one, Some("a.json")).unwrap().unwrap().scenario, "a.json");
         assert!(read_of(&one, Some("c.json")).unwrap_err().contains("no `c.json` in it"));
         let fine = format!(r#"{{"results":[{good}]}}"#);

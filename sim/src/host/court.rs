@@ -230,21 +230,25 @@ impl Floor {
             .collect();
         let before = |a: usize, b: usize| set[a].ended < set[b].began;
         let mut found: Vec<Possible> = Vec::new();
+        let mut start = None;
         for judge in std::iter::once(&self.judge).chain(&self.others) {
             for possible in orders_under(judge, &heard, &before) {
                 if found.len() < MOST_STATES && !found.iter().any(|it| possible.is_same_as(it)) {
+                    start.get_or_insert_with(|| judge.clone());
                     found.push(possible);
                 }
             }
         }
         drop(heard);
         let mut found = found.into_iter();
-        let Some(first) = found.next() else {
+        let (Some(first), Some(start)) = (found.next(), start) else {
             // No order: the order of the returns tells which call it is.
             self.others.clear();
             set.into_iter().for_each(|member| self.judge_one(member.said));
             return;
         };
+        // The rules are those of the state that the first order begins with.
+        self.judge = start;
         let mut said: Vec<Option<Testimony>> = set.into_iter().map(|it| Some(it.said)).collect();
         for at in first.order {
             let said = said[at].take().expect("each call stands in an order once");
@@ -256,6 +260,7 @@ impl Floor {
 
     /// Notes a call that a lawful order holds.
     fn follow(&mut self, said: Testimony) {
+        self.judge.believe(&said.call, &said.outcome);
         let rule = self.judge.decide(&said.call).first.rule;
         let heard = Heard { call: &said.call, outcome: &said.outcome, notified: &[] };
         follows(&mut self.judge, &heard);

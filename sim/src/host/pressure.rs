@@ -132,10 +132,7 @@ impl Pressure {
 
 impl Refusing {
     fn fits(&self, call: &Call) -> bool {
-        let size = match call {
-            Call::VirtualAlloc { size, .. } => *size,
-            _ => 0,
-        };
+        let size = call.size().unwrap_or(0);
         let level = call.critical().unwrap_or(CriticalLevel::TASK);
         self.method == call.name()
             && size >= self.size_at_least

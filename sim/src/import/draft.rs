@@ -326,7 +326,7 @@ impl<'a> Writer<'a> {
         let Ok(call) = resolved else { return };
         let expect = self.expectation(&slot.expect);
         let needs = call_needs(&call);
-        self.scenario.needs = self.scenario.needs.iter().chain(needs.iter()).collect();
+        self.scenario.needs = self.scenario.needs.union(needs);
         let bind = slot.bind.map(|block| {
             let name = self.name(format!("r{}", block.0 + 1));
             self.blocks.insert(block, name);

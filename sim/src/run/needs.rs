@@ -24,7 +24,7 @@ pub fn needs(step: &Step) -> Capabilities {
 #[must_use]
 pub fn scenario_needs(scenario: &Scenario) -> Capabilities {
     let steps = scenario.steps.iter().map(needs);
-    let mut needed = steps.flat_map(|it| it.iter().collect::<Vec<_>>()).collect::<Capabilities>();
+    let mut needed = steps.fold(Capabilities::NONE, Capabilities::union);
     let unbounded = Scenario { needs: Capabilities::NONE, ..scenario.clone() };
     run_scenario(&unbounded, "", &ModelBackend, &mut |_, answered| {
         if matches!(answered.outcome, Outcome::Faulted(_)) {

@@ -213,7 +213,7 @@ impl<'s> Recorder<'s> {
             thread: step.thread,
             kind,
             overlaps: at > 0,
-            method: method(&step.action),
+            method: step.action.name(),
             rule,
             call: call(self.scenario, step),
             outcome,
@@ -384,15 +384,6 @@ fn call(scenario: &Scenario, step: &Step) -> String {
     match text.strip_prefix(&format!("[thread {}] ", step.thread)) {
         Some(rest) => rest.to_owned(),
         None => text,
-    }
-}
-
-const fn method(action: &Action) -> &'static str {
-    match action {
-        Action::Call(call) => call.name(),
-        Action::Hole { .. } => "Hole",
-        Action::Walk { .. } => "Walk",
-        Action::FailNext { .. } => "FailNext",
     }
 }
 
