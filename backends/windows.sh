@@ -7,6 +7,7 @@
 #   backends/windows.sh check             what `.ci/windows-checks` puts hostmem.exe through
 #   backends/windows.sh bench             the time of bare and of cross-checked calls, under Wine
 #   backends/windows.sh packages          the Debian packages that this needs, on one line
+#   backends/windows.sh ready             whether they are there, and new enough
 #
 # The target is x86_64-win7-windows-gnu because Wine 8.0 lacks bcryptprimitives.dll, which the
 # standard library of x86_64-pc-windows-gnu imports; it has no binary standard library, so that is
@@ -20,19 +21,29 @@ built=${CARGO_TARGET_DIR:-target}/$target/release
 exe=$built/hostmem.exe
 packages="rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64 g++-mingw-w64-x86-64 wine wine64"
 
+missing() {
+  echo "$1 is missing; as root: apt-get update; apt-get install --no-install-recommends $packages" >&2
+  exit 1
+}
+
 need() {
-  if [ ! -e "$1" ] && ! command -v "$1" >/dev/null; then
-    echo "$1 is missing; as root: apt-get install --no-install-recommends $packages" >&2
-    exit 1
-  fi
+  [ -e "$1" ] || command -v "$1" >/dev/null || missing "$1"
+}
+
+# Of Debian's compiler an old version does not know the target.
+ready() {
+  need /usr/bin/cargo
+  need x86_64-w64-mingw32-gcc
+  need x86_64-w64-mingw32-g++
+  need wine
+  /usr/bin/rustc --print target-list 2>/dev/null | grep -x "$target" >/dev/null ||
+    missing "a /usr/bin/rustc for $target"
 }
 
 # Debian's own compiler, not rustup's: only it comes with the sources of its standard library.
 # The same flags every time, so that nothing is built twice.
 cross_cargo() {
-  need /usr/bin/rustc
-  need /usr/bin/cargo
-  need x86_64-w64-mingw32-gcc
+  ready
   local command=$1
   shift
   # The crate that builds zstd knows the compiler of no win7 target.
@@ -48,20 +59,22 @@ have_exe() {
 # Runs a command in a prefix of its own.
 prefix() {
   need wine
-  prefix=$(mktemp -d)
-  trap 'rm -rf "$prefix"' EXIT
+  WINEPREFIX=$(mktemp -d)
   # No dialogs about browsers and .NET, which a fresh prefix would offer to install.
-  export WINEPREFIX=$prefix WINEDEBUG=-all WINEDLLOVERRIDES="mscoree,mshtml="
+  export WINEPREFIX WINEDEBUG=${WINEDEBUG:--all} WINEDLLOVERRIDES="mscoree,mshtml="
+  # However this ends. The server outlives its last program by a moment, and writes to the prefix.
+  trap 'wineserver -k >/dev/null 2>&1 || true; wineserver -w; rm -rf "$WINEPREFIX"' EXIT
   local status=0
   "$@" || status=$?
-  # The server outlives its last program by a moment, and writes to the prefix.
-  wineserver -k >/dev/null 2>&1 || true
   exit "$status"
 }
 
 case ${1:-} in
 packages)
   echo "$packages"
+  ;;
+ready)
+  ready
   ;;
 build)
   cross_cargo build -p hostmem -p hostmem-comlib -p hostmem-bindings

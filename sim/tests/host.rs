@@ -39,3 +39,17 @@ fn the_scripts_that_ship_with_the_programs_are_read() {
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../scenarios/clr/programs/short.pressure");
     hostmem::host::pressure::load(path.as_ref()).unwrap();
 }
+
+/// Every option that the command takes stands in the page about it, with what it does.
+#[test]
+fn the_page_names_every_option() {
+    let page = include_str!("../../HOST.md");
+    let help = hostmem(&["host", "--help"]).stdout;
+    let told = help.split_whitespace().map(|word| word.trim_end_matches(','));
+    let options: Vec<&str> = told.filter(|word| word.starts_with("--")).collect();
+    assert!(options.contains(&"--serve"), "{help}");
+    for option in options.into_iter().filter(|it| *it != "--help") {
+        let row = page.lines().find(|line| line.starts_with(&format!("| `{option}")));
+        assert!(row.is_some(), "HOST.md has no row for {option}");
+    }
+}

@@ -85,13 +85,27 @@ impl Backend for Win32Backend {
     }
 }
 
-fn describe(asked: &Machine, options: Win32Options) -> Result<Description, OpenError> {
+/// This machine.
+pub(super) fn machine() -> Machine {
     let physical = memory_load::status().ok().map(|status| status.physical);
-    let machine = Machine { physical, ..system::machine() };
-    if (Machine { physical: asked.physical.and(physical), ..machine }) != *asked {
+    Machine { physical, ..system::machine() }
+}
+
+/// This machine, if it is the one that is asked for.
+///
+/// # Errors
+/// If it is another.
+pub(super) fn machine_like(asked: &Machine) -> Result<Machine, OpenError> {
+    let machine = machine();
+    if (Machine { physical: asked.physical.and(machine.physical), ..machine }) != *asked {
         let why = "its page, granularity, limits or physical memory are not those asked for";
         return Err(OpenError::Machine(why.to_owned()));
     }
+    Ok(machine)
+}
+
+fn describe(asked: &Machine, options: Win32Options) -> Result<Description, OpenError> {
+    let machine = machine_like(asked)?;
     let mut capabilities = Capabilities::from_iter(ALWAYS);
     let mut absent = Vec::new();
     let mut judge = |capability, found: Result<(), String>| match found {

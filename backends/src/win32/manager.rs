@@ -11,7 +11,7 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use hostmem_interface::dispatch::Host;
 use hostmem_interface::{
     Address, AllocationType, CriticalLevel, Description, FreeType, HostMalloc, HostMemoryManager,
-    Hresult, MallocType, MemoryAccess, MemoryLoad, MemoryNotificationCallback, OutPointer,
+    MallocType, MemoryAccess, MemoryLoad, MemoryNotificationCallback, OutPointer,
     Protection, QueryAnswer, Refusal, WriteWatch,
 };
 
@@ -99,8 +99,7 @@ impl HostMemoryManager for Win32Manager {
     }
 
     fn get_memory_load(&self) -> Result<MemoryLoad, Refusal> {
-        let status = memory_load::status();
-        status.map(|it| it.load()).map_err(|_| Refusal::from_hresult(Hresult::E_FAIL))
+        memory_load::answer()
     }
 
     fn register_memory_notification_callback(

@@ -2,7 +2,7 @@
 
 use std::mem;
 
-use hostmem_interface::{MemoryLoad, Win32Error};
+use hostmem_interface::{Hresult, MemoryLoad, Refusal, Win32Error};
 use windows_sys::Win32::Foundation::GetLastError;
 use windows_sys::Win32::System::SystemInformation::{GlobalMemoryStatusEx, MEMORYSTATUSEX};
 
@@ -39,4 +39,12 @@ pub(super) fn status() -> Result<Status, Win32Error> {
         available: found.ullAvailPhys,
         percent: found.dwMemoryLoad,
     })
+}
+
+/// The present load, as a manager answers it.
+///
+/// # Errors
+/// `E_FAIL`, if the system does not tell.
+pub(super) fn answer() -> Result<MemoryLoad, Refusal> {
+    status().map(Status::load).map_err(|_| Refusal::from_hresult(Hresult::E_FAIL))
 }

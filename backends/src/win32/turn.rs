@@ -16,12 +16,12 @@ static GIVEN_BACK: Condvar = Condvar::new();
 
 /// A turn, given back when it is dropped, on whatever thread.
 #[derive(Debug)]
-pub(super) struct Turn(());
+pub(in crate::win32) struct Turn(());
 
 impl Turn {
     /// Waits for a turn. A thread that has one is given another, for nobody else could end the
     /// wait.
-    pub(super) fn take() -> Self {
+    pub(in crate::win32) fn take() -> Self {
         let me = thread::current().id();
         let others = |held: &mut Option<(ThreadId, usize)>| held.is_some_and(|(who, _)| who != me);
         let held = GIVEN_BACK.wait_while(held(), others);

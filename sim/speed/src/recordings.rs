@@ -13,38 +13,90 @@ use crate::Effort;
 use crate::measure::{median, time};
 use crate::table::{Cell, Table};
 
+/// What tells how many nanoseconds something takes.
+pub type Clock = fn(&mut dyn FnMut()) -> f64;
+
+/// How many times as many rounds as are wanted there are at most, where some do not count.
+const ROOM: usize = 3;
+
 /// The table of the machine's own system.
 #[must_use]
 pub fn table(effort: Effort) -> Table {
     let rounds = if effort == Effort::Full { 11 } else { 3 };
-    let mut table = Table::new(
-        "The recordings, cross-checked",
-        "Nanoseconds a step on this machine's own system, bare and cross-checked with the \
-         default checkpoints: medians over rounds in which both take turns, and the median of \
-         the ratios of a round.",
-        &["steps", "bare", "cross-checked", "ratio"],
-    );
-    let Some(system) = system() else { return table };
-    let (mut all, mut bare_sum) = (0.0, 0.0);
-    for (name, scenario) in recordings(&[&*system]) {
-        let mut samples: Vec<[f64; 2]> = Vec::new();
-        for _ in 0..rounds {
-            samples.extend(pair(|run| time(run), &scenario, &*system));
+    let system = system();
+    let systems: Vec<&dyn Backend> = system.iter().map(|it| &**it).collect();
+    let timed = measure(|run| time(run), rounds, &systems);
+    table_of("this machine's own system", timed.first().map_or(&[], Vec::as_slice))
+}
+
+/// What was measured at one recording.
+#[derive(Clone, Debug)]
+pub struct Timed {
+    /// The recording.
+    pub name: String,
+    /// How many steps it has.
+    pub steps: usize,
+    /// Nanoseconds bare and cross-checked, round by round.
+    pub samples: Vec<[f64; 2]>,
+    /// Why the last round that does not count does not.
+    pub failed: Option<String>,
+}
+
+/// Times every recording on every backend, which take turns; for each backend, its times.
+#[must_use]
+pub fn measure(clock: Clock, rounds: usize, backends: &[&dyn Backend]) -> Vec<Vec<Timed>> {
+    let mut all = vec![Vec::new(); backends.len()];
+    for (name, scenario) in recordings() {
+        let short = name.trim_start_matches("scenarios/clr/").to_owned();
+        let steps = scenario.steps.len();
+        let none = Timed { name: short, steps, samples: Vec::new(), failed: None };
+        let mut timed = vec![none; backends.len()];
+        for turn in 0..ROOM * rounds {
+            for (backend, timed) in backends.iter().zip(&mut timed) {
+                // Where nothing has ever come of it, nothing will.
+                let hopeless = turn >= rounds && timed.samples.is_empty();
+                if timed.samples.len() < rounds && !hopeless {
+                    match pair(clock, &scenario, *backend) {
+                        Ok(times) => timed.samples.push(times),
+                        Err(why) => timed.failed = Some(why),
+                    }
+                }
+            }
         }
-        let of = |at: usize| median(&samples.iter().map(|it| it[at]).collect::<Vec<_>>());
-        let ratio = median(&samples.iter().map(|it| it[1] / it[0]).collect::<Vec<_>>());
-        let steps = scenario.steps.len() as f64;
-        bare_sum += of(0);
-        all += of(1);
+        all.iter_mut().zip(timed).for_each(|(all, timed)| all.push(timed));
+    }
+    all
+}
+
+/// The times of one backend as a table.
+#[must_use]
+pub fn table_of(backend: &str, timed: &[Timed]) -> Table {
+    let note = format!(
+        "Nanoseconds a step on {backend}, bare and cross-checked with the default checkpoints: \
+         medians over rounds in which both take turns, and the median of the ratios of a round."
+    );
+    let columns = ["steps", "bare", "cross-checked", "ratio"];
+    let mut table = Table::new("The recordings, cross-checked", &note, &columns);
+    let mut sums = [0.0; 2];
+    for Timed { name, steps, samples, failed } in timed {
+        let steps = *steps as f64;
+        if samples.is_empty() {
+            let why = failed.clone().unwrap_or_default();
+            table.row(name, vec![Cell::Number(steps), Cell::Text(why), Cell::Empty, Cell::Empty]);
+            continue;
+        }
+        let of = |of: fn(&[f64; 2]) -> f64| median(&samples.iter().map(of).collect::<Vec<_>>());
+        let (bare, checked) = (of(|it| it[0]), of(|it| it[1]));
+        sums = [sums[0] + bare, sums[1] + checked];
         let cells = vec![
             Cell::Number(steps),
-            Cell::Number(of(0) / steps),
-            Cell::Number(of(1) / steps),
-            Cell::Ratio(ratio),
+            Cell::Number(bare / steps),
+            Cell::Number(checked / steps),
+            Cell::Ratio(of(|it| it[1] / it[0])),
         ];
-        table.row(name.trim_start_matches("scenarios/clr/"), cells);
+        table.row(name, cells);
     }
-    let sum = vec![Cell::Empty, Cell::Empty, Cell::Empty, Cell::Ratio(all / bare_sum)];
+    let sum = vec![Cell::Empty, Cell::Empty, Cell::Empty, Cell::Ratio(sums[1] / sums[0])];
     table.row("all of them, time by time", sum);
     table
 }
@@ -64,65 +116,84 @@ fn system() -> Option<Box<dyn Backend>> {
     None
 }
 
-/// The recordings to which these backends agree: others differ from the law in some.
+/// The recordings of a real CLR, with their names.
 #[must_use]
-pub fn recordings(backends: &[&dyn Backend]) -> Vec<(String, Scenario)> {
+pub fn recordings() -> Vec<(String, Scenario)> {
     let all = builtin::all().into_iter().filter_map(|file| file.read().ok());
-    let agrees = |scenario: &Scenario| {
-        let run = |backend: &&dyn Backend| run_scenario(scenario, "", *backend, &mut |_, _| {});
-        backends.iter().all(|backend| run(backend).ending == Ending::Agrees)
-    };
-    all.filter(|named| named.name.contains("/clr/") && agrees(&named.scenario))
-        .map(|named| (named.name.clone(), named.scenario))
-        .collect()
+    let all = all.filter(|named| named.name.contains("/clr/"));
+    all.map(|named| (named.name.clone(), named.scenario)).collect()
 }
 
-/// The times of a scenario bare and cross-checked, one after the other, by that clock; `None` if
-/// something else in the process had taken a place that the scenario needs, and it ended early.
+/// The times of a scenario bare and cross-checked, one after the other, by that clock.
 ///
-/// # Panics
-/// If the backend does not agree: a benchmark of that is void.
+/// # Errors
+/// Why the two cannot be compared: the backend does not agree; or something else in the process
+/// had taken a place that the scenario needs, so that one of the two ended early or began anew.
 pub fn pair(
-    clock: fn(&mut dyn FnMut()) -> f64,
+    clock: Clock,
     scenario: &Scenario,
     backend: &dyn Backend,
-) -> Option<[f64; 2]> {
-    let mut ending = None;
-    let bare = clock(&mut || bare(scenario, backend));
-    let checked = clock(&mut || ending = Some(checked(scenario, backend)));
-    match ending? {
-        Ending::Agrees => Some([bare, checked]),
-        Ending::Taken(_) => None,
-        other => panic!("a benchmark of what does not agree is void: {other:?}"),
+) -> Result<[f64; 2], String> {
+    let (mut alone, mut judged) = (Ok(0), Ok(0));
+    let times = [
+        clock(&mut || alone = bare(scenario, backend)),
+        clock(&mut || judged = checked(scenario, backend)),
+    ];
+    let (alone, judged) = (alone?, judged?);
+    if alone == judged {
+        Ok(times)
+    } else {
+        Err(format!("{alone} steps were granted bare and {judged} cross-checked"))
     }
 }
 
-/// The whole cross-check: law, subject, comparison, checkpoints, record.
-fn checked(scenario: &Scenario, backend: &dyn Backend) -> Ending {
-    run_scenario(scenario, "", backend, &mut |_, _| {}).ending
+/// The whole cross-check: law, subject, comparison, checkpoints, record. How many steps were
+/// granted, those of attempts before the one that counts too.
+fn checked(scenario: &Scenario, backend: &dyn Backend) -> Result<u64, String> {
+    let mut granted = 0;
+    let outcome = run_scenario(scenario, "", backend, &mut |step, answered| {
+        granted += u64::from(is_made(&step.action) && is_granted(&answered.outcome));
+    });
+    match outcome.ending {
+        Ending::Agrees => Ok(granted),
+        Ending::Diverges(finding) => Err(format!("differs by {}", finding.rule)),
+        Ending::Taken(why) | Ending::Skipped(why) | Ending::Unreadable(why) => Err(why),
+        Ending::Broken(how) => Err(how.to_string()),
+    }
 }
 
-/// The same calls on a subject alone: names are resolved, answers are thrown away.
-///
-/// # Panics
-/// If there is no subject.
-fn bare(scenario: &Scenario, backend: &dyn Backend) {
+/// Whether a step is a call of the subject's, and not the harness's own doing.
+const fn is_made(action: &Action) -> bool {
+    matches!(action, Action::Call(_) | Action::Hole { .. })
+}
+
+const fn is_granted(outcome: &Outcome) -> bool {
+    matches!(outcome, Outcome::Done { .. })
+}
+
+/// The same calls on a subject alone: names are resolved, answers are thrown away. How many steps
+/// were granted.
+fn bare(scenario: &Scenario, backend: &dyn Backend) -> Result<u64, String> {
     let machine = scenario.machine.machine();
-    let subject = backend.open(&machine).expect("a subject");
+    let subject = backend.open(&machine).map_err(|error| format!("{error:?}"))?;
     let mut bound: Vec<Address> = vec![Address::NULL; scenario.names.len()];
+    let mut granted = 0;
     for step in &scenario.steps {
-        let made = match &step.action {
+        let reply = match &step.action {
             Action::Call(call) => call_once(&*subject, call, &bound),
             Action::Hole { size } => hole(&*subject, *size),
-            Action::Walk { .. } | Action::FailNext { .. } => None,
+            Action::Walk { .. } | Action::FailNext { .. } => continue,
         };
-        if let (Some(name), Some(made)) = (step.bind, made) {
+        let Reply::Outcome { outcome, .. } = reply else { return Err(format!("{reply:?}")) };
+        granted += u64::from(is_granted(&outcome));
+        if let (Some(name), Some(made)) = (step.bind, address(&outcome)) {
             bound[name.0 as usize] = made;
         }
     }
+    Ok(granted)
 }
 
-fn call_once(subject: &dyn Subject, call: &SymbolicCall, bound: &[Address]) -> Option<Address> {
+fn call_once(subject: &dyn Subject, call: &SymbolicCall, bound: &[Address]) -> Reply {
     let place = |place: &Place| {
         Ok::<_, std::convert::Infallible>(match place {
             Place::Absolute(address) => *address,
@@ -130,21 +201,22 @@ fn call_once(subject: &dyn Subject, call: &SymbolicCall, bound: &[Address]) -> O
         })
     };
     let Ok(call) = call.resolve(place, |_| Ok(MallocId(0)));
-    address(&subject.call(&call))
+    subject.call(&call)
 }
 
-fn hole(subject: &dyn Subject, size: u64) -> Option<Address> {
-    let reserve = Call::reserve_hole(size);
-    let base = address(&subject.call(&reserve))?;
-    subject.call(&Call::release(base));
-    Some(base)
+fn hole(subject: &dyn Subject, size: u64) -> Reply {
+    let reply = subject.call(&Call::reserve_hole(size));
+    if let Reply::Outcome { outcome, .. } = &reply
+        && let Some(base) = address(outcome)
+    {
+        subject.call(&Call::release(base));
+    }
+    reply
 }
 
-fn address(reply: &Reply) -> Option<Address> {
-    match reply {
-        Reply::Outcome {
-            outcome: Outcome::Done { value: Value::Address(address), .. }, ..
-        } => Some(*address),
+fn address(outcome: &Outcome) -> Option<Address> {
+    match outcome {
+        Outcome::Done { value: Value::Address(address), .. } => Some(*address),
         _ => None,
     }
 }

@@ -24,7 +24,7 @@ pub struct Host {
     /// Answer from hostmem's own arena instead of the system
     #[arg(long)]
     serve: bool,
-    /// Write the calls and their answers as a scenario (.json or .json.zst)
+    /// Write the calls and their answers as a scenario (.json or .json.zst); implies --check
     #[arg(long, value_name = "FILE")]
     record: Option<PathBuf>,
     /// Have memory run short as a script says (see HOST.md); implies --check

@@ -103,7 +103,7 @@ fn the_kernel_s_trigger_can_be_listened_to() {
     let description = manager.description();
     if !description.capabilities.has(Capability::Notifications) {
         let why = description.absent.iter().find(|it| it.0 == Capability::Notifications);
-        eprintln!("skipped: {}", why.map_or("no reason", |it| &it.1));
+        eprintln!("not on this kernel: {}", why.map_or("no reason", |it| &it.1));
         return;
     }
     struct Deaf;

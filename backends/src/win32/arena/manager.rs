@@ -9,7 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hostmem_interface::dispatch::Host;
 use hostmem_interface::{
     AccessKind, Address, AllocationType, Backend, Capabilities, Capability, CriticalLevel,
-    Description, ExecuteError, Fault, FreeType, Grain, HostMemoryManager, Hresult, InProcess,
+    Description, ExecuteError, Fault, FreeType, Grain, HostMemoryManager, InProcess,
     Machine, MemoryAccess, MemoryLoad, OpenError, OutPointer, Protection, QueryAnswer, Refusal,
     Subject, WriteWatch,
 };
@@ -19,7 +19,8 @@ use crate::arguments::AllocArguments;
 use crate::touch::Touch;
 use crate::win32::access::touch_own;
 use crate::win32::foreign::violation;
-use crate::win32::{memory_load, system};
+use crate::win32::turn::Turn;
+use crate::win32::{backend, memory_load};
 
 /// Which part of an arena the system watches for writes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,6 +54,8 @@ pub struct ArenaManager {
     description: Description,
     touch: Option<Touch>,
     zones: Mutex<Zones>,
+    /// If it is a subject: given back when all else is gone.
+    turn: Option<Turn>,
 }
 
 impl ArenaManager {
@@ -72,7 +75,7 @@ impl ArenaManager {
         };
         let touch = Touch::arm().ok();
         let description = describe(touch.is_some());
-        Ok(Self { description, touch, zones: Mutex::new(Zones(zones)) })
+        Ok(Self { description, touch, zones: Mutex::new(Zones(zones)), turn: None })
     }
 
     pub(super) fn zones(&self) -> MutexGuard<'_, Zones> {
@@ -87,7 +90,6 @@ impl ArenaManager {
 }
 
 fn describe(touches: bool) -> Description {
-    let physical = memory_load::status().ok().map(|status| status.physical);
     let touching = [Capability::Contents, Capability::Faults, Capability::GuardPages];
     let mut capabilities = Capabilities::from_iter([
         Capability::WriteWatch,
@@ -112,8 +114,8 @@ fn describe(touches: bool) -> Description {
     ];
     Description {
         name: "win32-arena".to_owned(),
-        version: crate::win32::backend::version(),
-        machine: Machine { physical, ..system::machine() },
+        version: backend::version(),
+        machine: backend::machine(),
         capabilities,
         grain: Grain::Win32,
         absent: absent.map(|(what, why)| (what, why.to_owned())).to_vec(),
@@ -156,8 +158,7 @@ impl HostMemoryManager for ArenaManager {
     }
 
     fn get_memory_load(&self) -> Result<MemoryLoad, Refusal> {
-        let status = memory_load::status();
-        status.map(|it| it.load()).map_err(|_| Refusal::from_hresult(Hresult::E_FAIL))
+        memory_load::answer()
     }
 
     fn needs_virtual_address_space(&self, _: Address, _: u64) -> Result<(), Refusal> {
@@ -208,10 +209,7 @@ impl ArenaManager {
     ) -> Result<(), Fault> {
         let Some(touch) = self.touch else { return Err(violation(kind, at)) };
         let zones = self.zones();
-        let own = zones.at(at).and_then(|zone| zone.ledger.containing(at));
-        let Some(own) = own.map(crate::ledger::Allocation::range) else {
-            return Err(violation(kind, at));
-        };
+        let Some(own) = zones.stretch(at) else { return Err(violation(kind, at)) };
         touch_own(touch, &own, kind, at..at.saturating_add(size), make)
     }
 }
@@ -278,18 +276,17 @@ impl Backend for ArenaBackend {
     }
 
     fn open(&self, asked: &Machine) -> Result<Box<dyn Subject>, OpenError> {
-        let manager = ArenaManager::open(self.0).map_err(|error| {
+        // Asked before the wait: what cannot be opened need not wait.
+        backend::machine_like(asked)?;
+        // Waited for before address space is taken, which would be in somebody's way.
+        let turn = Turn::take();
+        let mut manager = ArenaManager::open(self.0).map_err(|error| {
             OpenError::Unavailable(format!(
                 "no {} MiB of address space: {error}",
                 self.0.size >> 20
             ))
         })?;
-        let machine = manager.description.machine;
-        let shown = Machine { physical: asked.physical.and(machine.physical), ..machine };
-        if shown != *asked {
-            let why = "its page, granularity, limits or physical memory are not those asked for";
-            return Err(OpenError::Machine(why.to_owned()));
-        }
+        manager.turn = Some(turn);
         Ok(Box::new(InProcess::new(manager)))
     }
 }

@@ -77,6 +77,17 @@ impl Zones {
         self.at_mut(address)?.ledger.containing_mut(address)
     }
 
+    /// The memory around an address that is the arena's own without a gap: its allocation and
+    /// those that lie right behind it.
+    pub(super) fn stretch(&self, address: u64) -> Option<Range<u64>> {
+        let ledger = &self.at(address)?.ledger;
+        let mut whole = ledger.containing(address)?.range();
+        while let Some(next) = ledger.containing(whole.end) {
+            whole.end = next.range().end;
+        }
+        Some(whole)
+    }
+
     /// All allocations.
     pub(super) fn allocations(&self) -> impl Iterator<Item = &Allocation> {
         self.0.iter().flat_map(|zone| zone.ledger.allocations())

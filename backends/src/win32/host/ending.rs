@@ -94,9 +94,8 @@ pub(super) unsafe extern "system" fn exit_process(code: u32) {
 
 pub(super) unsafe extern "system" fn terminate_process(process: HANDLE, code: u32) -> i32 {
     // SAFETY: the caller's own handle, which is only looked at.
-    if unsafe { GetProcessId(process) == GetProcessId(GetCurrentProcess()) } {
-        farewell(Some(code));
-    }
+    let ours = unsafe { GetProcessId(process) == GetProcessId(GetCurrentProcess()) };
+    let code = if ours { farewell(Some(code)).unwrap_or(code) } else { code };
     // SAFETY: as the caller wants it.
     unsafe { TerminateProcess(process, code) }
 }

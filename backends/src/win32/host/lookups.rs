@@ -7,10 +7,6 @@ use windows_sys::Win32::System::LibraryLoader::{GetProcAddress, LoadLibraryExW};
 
 use super::{seat, table, watcher};
 
-/// Functions that a program that looks them up gets from the system: it means the function,
-/// not its memory.
-const OWN: [&str; 4] = ["GetProcAddress", "LoadLibraryExW", "ExitProcess", "TerminateProcess"];
-
 pub(super) unsafe extern "system" fn get_proc_address(
     module: HMODULE,
     name: *const c_char,
@@ -24,7 +20,7 @@ pub(super) unsafe extern "system" fn get_proc_address(
     }
     // SAFETY: no number, so a terminated name.
     let name = unsafe { CStr::from_ptr(name) }.to_str().unwrap_or_default();
-    if OWN.contains(&name) || !table::concerns_memory(name) {
+    if !table::concerns_memory(name) {
         return found;
     }
     match (table::replacement(name), seat::seat()) {

@@ -5,14 +5,18 @@ use std::ffi::c_void;
 use super::{ending, hooks, lookups, views};
 
 /// Functions of the system's core that concern memory, and begin with no telling word.
-const OTHERS: [&str; 6] = [
+const OTHERS: [&str; 8] = [
     "GetWriteWatch",
     "ResetWriteWatch",
     "GlobalMemoryStatus",
     "GlobalMemoryStatusEx",
     "CreateMemoryResourceNotification",
-    "UnmapViewOfFile",
+    "DiscardVirtualMemory",
+    "OfferVirtualMemory",
+    "ReclaimVirtualMemory",
 ];
+/// How the names of others begin, in all their variants.
+const WORDS: [&str; 3] = ["Virtual", "MapViewOfFile", "UnmapViewOfFile"];
 /// Functions that look like it, and move or change no memory.
 const HARMLESS: [&str; 2] = ["VirtualLock", "VirtualUnlock"];
 
@@ -43,7 +47,6 @@ pub(super) fn replacement(name: &str) -> Option<*const c_void> {
 
 /// Whether a function has to do with virtual memory, by its name.
 pub(super) fn concerns_memory(name: &str) -> bool {
-    let begins = |word| name.starts_with(word);
-    let telling = begins("Virtual") || begins("MapViewOfFile") || OTHERS.contains(&name);
-    telling && !HARMLESS.contains(&name)
+    let begins = WORDS.iter().any(|word| name.starts_with(word));
+    (begins || OTHERS.contains(&name)) && !HARMLESS.contains(&name)
 }
