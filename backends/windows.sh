@@ -14,10 +14,11 @@
 # built too (about a minute the first time). On Windows itself, or with rustup's target and a
 # newer Wine, a plain `cargo build --release` does.
 set -euo pipefail
+here=$PWD
 cd "$(dirname "$0")/.."
 
 target=x86_64-win7-windows-gnu
-built=${CARGO_TARGET_DIR:-target}/$target/release
+built=$(realpath -m "${CARGO_TARGET_DIR:-target}")/$target/release
 exe=$built/hostmem.exe
 packages="rustc-web cargo-web rust-web-src gcc-mingw-w64-x86-64 g++-mingw-w64-x86-64 wine wine64"
 
@@ -89,6 +90,7 @@ bench)
 run)
   shift
   have_exe
+  cd "$here"
   prefix wine "$exe" "$@"
   ;;
 check)
@@ -97,6 +99,7 @@ check)
   ;;
 prefix)
   shift
+  cd "$here"
   prefix "$@"
   ;;
 *)
