@@ -1,13 +1,15 @@
 //! The recordings of a real CLR, on a backend bare and cross-checked.
 //!
-//! *Bare* is the same calls on a subject alone: names are resolved, answers are thrown away.
+//! *Bare* is the same calls on a subject alone, by the same threads one after the other: names are
+//! resolved, answers are thrown away.
 //! *Cross-checked* is all that `check` does with a recording: the file is held against the law,
 //! every answer is judged, checkpoints look around at their usual places, the record grows.
 
 use hostmem::files::builtin;
+use hostmem::run::callee::{Callee, Issued, with_threads};
 use hostmem::run::{Ending, run_scenario};
-use hostmem_interface::scenario::{Action, Place, Scenario, SymbolicCall};
-use hostmem_interface::{Address, Backend, Call, MallocId, Outcome, Reply, Subject, Value};
+use hostmem_interface::scenario::{Action, Place, Scenario, Step, SymbolicCall};
+use hostmem_interface::{Address, Backend, Call, MallocId, Outcome, Reply, Value};
 
 use crate::Effort;
 use crate::measure::{median, time};
@@ -101,18 +103,24 @@ pub fn table_of(backend: &str, timed: &[Timed]) -> Table {
     table
 }
 
+/// The machine's own system.
 #[cfg(target_os = "linux")]
-fn system() -> Option<Box<dyn Backend>> {
+#[must_use]
+pub fn system() -> Option<Box<dyn Backend>> {
     Some(Box::new(hostmem_backends::linux::LinuxBackend::default()))
 }
 
+/// The machine's own system.
 #[cfg(windows)]
-fn system() -> Option<Box<dyn Backend>> {
+#[must_use]
+pub fn system() -> Option<Box<dyn Backend>> {
     Some(Box::new(hostmem_backends::win32::Win32Backend::default()))
 }
 
+/// None that can be checked.
 #[cfg(not(any(target_os = "linux", windows)))]
-fn system() -> Option<Box<dyn Backend>> {
+#[must_use]
+pub fn system() -> Option<Box<dyn Backend>> {
     None
 }
 
@@ -129,11 +137,7 @@ pub fn recordings() -> Vec<(String, Scenario)> {
 /// # Errors
 /// Why the two cannot be compared: the backend does not agree; or something else in the process
 /// had taken a place that the scenario needs, so that one of the two ended early or began anew.
-pub fn pair(
-    clock: Clock,
-    scenario: &Scenario,
-    backend: &dyn Backend,
-) -> Result<[f64; 2], String> {
+pub fn pair(clock: Clock, scenario: &Scenario, backend: &dyn Backend) -> Result<[f64; 2], String> {
     let (mut alone, mut judged) = (Ok(0), Ok(0));
     let times = [
         clock(&mut || alone = bare(scenario, backend)),
@@ -171,29 +175,35 @@ const fn is_granted(outcome: &Outcome) -> bool {
     matches!(outcome, Outcome::Done { .. })
 }
 
-/// The same calls on a subject alone: names are resolved, answers are thrown away. How many steps
-/// were granted.
+/// The same calls on a subject alone, each by its thread: names are resolved, answers are thrown
+/// away. How many steps were granted.
 fn bare(scenario: &Scenario, backend: &dyn Backend) -> Result<u64, String> {
     let machine = scenario.machine.machine();
     let subject = backend.open(&machine).map_err(|error| format!("{error:?}"))?;
     let mut bound: Vec<Address> = vec![Address::NULL; scenario.names.len()];
-    let mut granted = 0;
-    for step in &scenario.steps {
-        let reply = match &step.action {
-            Action::Call(call) => call_once(&*subject, call, &bound),
-            Action::Hole { size } => hole(&*subject, *size),
-            Action::Walk { .. } | Action::FailNext { .. } => continue,
-        };
-        let Reply::Outcome { outcome, .. } = reply else { return Err(format!("{reply:?}")) };
-        granted += u64::from(is_granted(&outcome));
-        if let (Some(name), Some(made)) = (step.bind, address(&outcome)) {
-            bound[name.0 as usize] = made;
+    with_threads(&*subject, |callee| {
+        let mut granted = 0;
+        for step in &scenario.steps {
+            let reply = match &step.action {
+                Action::Call(call) => callee.call(&issued(step, &resolved(call, &bound))),
+                Action::Hole { size } => hole(callee, step, *size),
+                Action::Walk { .. } | Action::FailNext { .. } => continue,
+            };
+            let Reply::Outcome { outcome, .. } = reply else { return Err(format!("{reply:?}")) };
+            granted += u64::from(is_granted(&outcome));
+            if let (Some(name), Some(made)) = (step.bind, address(&outcome)) {
+                bound[name.0 as usize] = made;
+            }
         }
-    }
-    Ok(granted)
+        Ok(granted)
+    })
 }
 
-fn call_once(subject: &dyn Subject, call: &SymbolicCall, bound: &[Address]) -> Reply {
+fn issued<'a>(step: &Step, call: &'a Call) -> Issued<'a> {
+    Issued::of(step, call, &|_| true)
+}
+
+fn resolved(call: &SymbolicCall, bound: &[Address]) -> Call {
     let place = |place: &Place| {
         Ok::<_, std::convert::Infallible>(match place {
             Place::Absolute(address) => *address,
@@ -201,15 +211,15 @@ fn call_once(subject: &dyn Subject, call: &SymbolicCall, bound: &[Address]) -> R
         })
     };
     let Ok(call) = call.resolve(place, |_| Ok(MallocId(0)));
-    subject.call(&call)
+    call
 }
 
-fn hole(subject: &dyn Subject, size: u64) -> Reply {
-    let reply = subject.call(&Call::reserve_hole(size));
+fn hole(callee: &mut dyn Callee, step: &Step, size: u64) -> Reply {
+    let reply = callee.call(&issued(step, &Call::reserve_hole(size)));
     if let Reply::Outcome { outcome, .. } = &reply
         && let Some(base) = address(outcome)
     {
-        subject.call(&Call::release(base));
+        callee.call(&issued(step, &Call::release(base)));
     }
     reply
 }
