@@ -11,8 +11,8 @@ use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use hostmem_interface::dispatch::Host;
 use hostmem_interface::{
     Address, AllocationType, CriticalLevel, Description, FreeType, HostMalloc, HostMemoryManager,
-    MallocType, MemoryAccess, MemoryLoad, MemoryNotificationCallback, OutPointer,
-    Protection, QueryAnswer, Refusal, WriteWatch,
+    MallocType, MemoryAccess, MemoryLoad, MemoryNotificationCallback, OutPointer, Protection,
+    QueryAnswer, Refusal, WriteWatch,
 };
 
 use super::ledger::Ledger;

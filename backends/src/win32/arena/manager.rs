@@ -9,9 +9,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use hostmem_interface::dispatch::Host;
 use hostmem_interface::{
     AccessKind, Address, AllocationType, Backend, Capabilities, Capability, CriticalLevel,
-    Description, ExecuteError, Fault, FreeType, Grain, HostMemoryManager, InProcess,
-    Machine, MemoryAccess, MemoryLoad, OpenError, OutPointer, Protection, QueryAnswer, Refusal,
-    Subject, WriteWatch,
+    Description, ExecuteError, Fault, FreeType, Grain, HostMemoryManager, InProcess, Machine,
+    MemoryAccess, MemoryLoad, OpenError, OutPointer, Protection, QueryAnswer, Refusal, Subject,
+    WriteWatch,
 };
 
 use super::zones::{Zone, Zones};
