@@ -13,8 +13,8 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::dispatch::not_return;
 use hostmem_interface::{
-    Address, Call, Fault, MallocId, MemoryAvailable, MemoryBasicInformation, MemoryLoad, Outcome,
-    Protection, QueryAnswer, Refusal, RegionState, RegionType, Reply, Value, Win32Error,
+    Address, Call, Fault, MallocId, MemoryBasicInformation, MemoryLoad, Outcome, Protection,
+    QueryAnswer, Refusal, RegionState, RegionType, Reply, Value, Win32Error,
 };
 
 use crate::effect::Effect;
@@ -70,7 +70,18 @@ impl Actor {
 
     /// Carries out a call in the model's own way.
     pub fn act(&mut self, call: &Call) -> Reply {
-        self.act_preferring(call, |_| true).0
+        let verdict = decide(&self.state, call);
+        let Permitted { answer, effect, .. } = &verdict.first;
+        // Nearly always nothing is open, and nothing has to be weighed.
+        match self.settled(answer) {
+            Some(outcome) => self.carry_out(call, outcome, effect),
+            None => self.choose_and_carry_out(call, &verdict),
+        }
+    }
+
+    #[inline(never)]
+    fn choose_and_carry_out(&mut self, call: &Call, verdict: &Verdict) -> Reply {
+        self.act_under(verdict, call, |_| true).0
     }
 
     /// Carries out a read in the model's own way, into bytes that it need not make first.
@@ -120,18 +131,30 @@ impl Actor {
         prefer: impl Fn(&Outcome) -> bool,
     ) -> (Reply, bool) {
         let (chosen, liked) = self.choose(call, verdict, prefer);
-        if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &chosen.outcome)
-            && let Some(byte) = self.not_ret(*address)
-        {
-            return (Reply::Unreadable(not_return(*address, byte)), true);
-        }
-        let notified = self.notified(&chosen.effect);
-        self.state.apply(&chosen.effect);
-        let reply =
-            Reply::Outcome { outcome: chosen.outcome, notified: notified.into_iter().collect() };
-        (reply, liked)
+        (self.carry_out(call, chosen.outcome, &chosen.effect), liked)
     }
 
+    #[inline(always)]
+    fn carry_out(&mut self, call: &Call, outcome: Outcome, effect: &Effect) -> Reply {
+        if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &outcome)
+            && let Some(byte) = self.not_ret(*address)
+        {
+            return Reply::Unreadable(not_return(*address, byte));
+        }
+        let mut notified = Vec::new();
+        match effect {
+            // News of a mapping that is none: the heaps keep what they live in.
+            Effect::ReleaseForeign(base) if self.arenas.contains(base) => {}
+            Effect::SetLoad(load) => {
+                notified.extend(self.state.pressure.notification(*load));
+                self.state.apply(effect);
+            }
+            effect => self.state.apply(effect),
+        }
+        Reply::Outcome { outcome, notified }
+    }
+
+    #[inline(never)]
     fn not_ret(&self, address: Address) -> Option<u8> {
         let bytes = if self.state.heaps.holding(address).is_some() {
             self.state.heaps.likeliest(address, 1)
@@ -139,13 +162,6 @@ impl Actor {
             self.state.contents.likeliest(address, 1)
         };
         bytes.first().copied().filter(|byte| *byte != RET)
-    }
-
-    fn notified(&self, effect: &Effect) -> Option<MemoryAvailable> {
-        match effect {
-            Effect::SetLoad(load) => self.state.pressure.notification(*load),
-            _ => None,
-        }
     }
 
     /// The first answer that the actor could give and `prefer` likes, or else its own; says
@@ -188,44 +204,51 @@ impl Actor {
         reading: &'v Permitted,
         offer: &mut impl FnMut(Candidate<'v>) -> ControlFlow<Candidate<'v>>,
     ) -> ControlFlow<Candidate<'v>> {
-        let effect = match &reading.effect {
-            // News of a mapping that is none: the heaps keep what they live in.
-            Effect::ReleaseForeign(base) if self.arenas.contains(base) => Cow::Owned(Effect::None),
-            effect => Cow::Borrowed(effect),
-        };
-        let outcome = match &reading.answer {
-            Answer::Refused(no) => Outcome::Refused(no.refusal()),
+        let effect = &reading.effect;
+        if let Some(outcome) = self.settled(&reading.answer) {
+            return offer(Candidate::new(outcome, Cow::Borrowed(effect)));
+        }
+        match &reading.answer {
+            Answer::AnyBase { size, top_down } => match place(&self.state, *size, *top_down) {
+                Some(base) => offer(placed(effect, base)),
+                None => ControlFlow::Continue(()),
+            },
+            Answer::Block(size) => match self.place_block(call, *size) {
+                Some(base) => offer(placed(effect, base)),
+                None => ControlFlow::Continue(()),
+            },
+            Answer::Bytes(at, size) => self.realise_bytes(*at, *size, effect, offer),
+            Answer::BlockBytes(at, size) => {
+                let bytes = self.state.likeliest_bytes(*at, *size);
+                let saw = Effect::Saw(*at, bytes.clone());
+                offer(Candidate::chosen(Outcome::done(Value::Bytes(bytes)), saw))
+            }
+            answer => unreachable!("{answer} leaves nothing open"),
+        }
+    }
+
+    /// The outcome by which an answer is given that leaves nothing open.
+    #[inline(always)]
+    fn settled(&self, answer: &Answer) -> Option<Outcome> {
+        Some(match answer {
             Answer::Nothing => Outcome::ok(),
-            Answer::Address(address) | Answer::AddressIn(address, _) => {
-                Outcome::done(Value::Address(*address))
-            }
-            Answer::AnyBase { size, top_down } => {
-                let Some(base) = place(&self.state, *size, *top_down) else {
-                    return ControlFlow::Continue(());
-                };
-                return offer(placed(&effect, base));
-            }
-            Answer::Block(size) => {
-                let Some(base) = self.place_block(call, *size) else {
-                    return ControlFlow::Continue(());
-                };
-                return offer(placed(&effect, base));
-            }
+            Answer::Address(address) => Outcome::done(Value::Address(*address)),
             Answer::Old(protect) => Outcome::done(Value::Old(*protect)),
             Answer::Region(region) => region_outcome(*region),
+            other => return self.settled_less_often(other),
+        })
+    }
+
+    #[inline(never)]
+    fn settled_less_often(&self, answer: &Answer) -> Option<Outcome> {
+        Some(match answer {
+            Answer::Refused(no) => Outcome::Refused(no.refusal()),
+            Answer::AddressIn(address, _) => Outcome::done(Value::Address(*address)),
             Answer::Unowned(unowned) => region_outcome(self.unowned_region(unowned)),
             Answer::NoBytes => Outcome::done(Value::Region(QueryAnswer {
                 written: 0,
                 information: MemoryBasicInformation::default(),
             })),
-            Answer::Bytes(at, size) => {
-                return self.realise_bytes(*at, *size, effect, offer);
-            }
-            Answer::BlockBytes(at, size) => {
-                let bytes = self.state.likeliest_bytes(*at, *size);
-                let saw = Effect::Saw(*at, bytes.clone());
-                return offer(Candidate::chosen(Outcome::done(Value::Bytes(bytes)), saw));
-            }
             Answer::Fault(fault) => Outcome::Faulted(*fault),
             Answer::FaultIn(fault, size) => Outcome::Faulted(self.block_fault(*fault, *size)),
             Answer::Pages(pages, granularity) => {
@@ -233,8 +256,8 @@ impl Actor {
             }
             Answer::Malloc => Outcome::done(Value::Malloc(MallocId(self.state.heaps.count()))),
             Answer::Load(load) => Outcome::done(Value::Load(self.load(*load))),
-        };
-        offer(Candidate::new(outcome, effect))
+            _ => return None,
+        })
     }
 
     fn load(&self, exact: Option<MemoryLoad>) -> MemoryLoad {
@@ -246,12 +269,13 @@ impl Actor {
         &self,
         at: Address,
         size: u64,
-        effect: Cow<'v, Effect>,
+        effect: &'v Effect,
         offer: &mut impl FnMut(Candidate<'v>) -> ControlFlow<Candidate<'v>>,
     ) -> ControlFlow<Candidate<'v>> {
         let bytes = self.state.contents.likeliest(at, size);
         if !self.state.contents.is_uncertain(at, size) {
-            return offer(Candidate::new(Outcome::done(Value::Bytes(bytes)), effect));
+            let outcome = Outcome::done(Value::Bytes(bytes));
+            return offer(Candidate::new(outcome, Cow::Borrowed(effect)));
         }
         for seen in [bytes, self.state.contents.discarded(at, size)] {
             let saw = Effect::Saw(at, seen.clone());

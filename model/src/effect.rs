@@ -10,7 +10,7 @@ use std::ops::Range;
 use hostmem_interface::{Address, Data, MallocId, MallocType, MemoryLoad};
 
 use crate::page::PageState;
-use crate::space::{Allocation, Terms};
+use crate::space::{Allocation, Found, Slot, Terms};
 use crate::state::State;
 
 /// A change of the state.
@@ -96,19 +96,34 @@ impl Effect {
 }
 
 /// Pages of one allocation.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Eq)]
 pub struct Pages {
     /// The allocation.
     pub base: Address,
     /// The pages, counted from its first.
     pub range: Range<u64>,
+    /// Where the space may find the allocation without a search.
+    pub(crate) slot: Slot,
 }
 
 impl Pages {
     /// Some pages of an allocation.
     #[must_use]
     pub const fn of(base: Address, range: Range<u64>) -> Self {
-        Self { base, range }
+        Self { base, range, slot: Slot::UNKNOWN }
+    }
+
+    /// Some pages of an allocation that was just found.
+    #[must_use]
+    pub const fn found(found: &Found<'_>, range: Range<u64>) -> Self {
+        Self { base: found.allocation.base(), range, slot: found.slot }
+    }
+}
+
+/// The slot is no part of what is meant.
+impl PartialEq for Pages {
+    fn eq(&self, other: &Self) -> bool {
+        self.base == other.base && self.range == other.range
     }
 }
 
@@ -117,19 +132,27 @@ impl State {
     ///
     /// # Panics
     /// If a choice is missing, or the effect is of another state.
+    #[inline(always)]
     pub fn apply(&mut self, effect: &Effect) {
         match effect {
             Effect::None => {}
+            Effect::Commit(pages, state) | Effect::Protect(pages, state) => {
+                self.space.set_pages(pages, *state);
+            }
+            other => self.apply_to_memory(other),
+        }
+    }
+
+    #[inline(never)]
+    fn apply_to_memory(&mut self, effect: &Effect) {
+        match effect {
             Effect::Reserve { base, size, terms, state } => {
                 let base = base.expect("the base was chosen");
                 let page = self.space.machine().page;
                 self.space.insert(Allocation::new(base, page, size / page, *terms, *state));
             }
-            Effect::Commit(pages, state) | Effect::Protect(pages, state) => {
-                self.space.set_pages(pages.base, pages.range.clone(), *state);
-            }
             Effect::Decommit(pages) => {
-                self.space.set_pages(pages.base, pages.range.clone(), PageState::RESERVED);
+                self.space.set_pages(pages, PageState::RESERVED);
                 let (at, size) = self.bytes_of(pages);
                 self.contents.clear(at, size);
             }
@@ -195,7 +218,7 @@ impl State {
         let (base, page) = (allocation.base(), allocation.page_of(at));
         let state = allocation.state(page);
         debug_assert!(state.is_guarded(), "only an armed guard fires");
-        self.space.set_pages(base, page..page + 1, state.disarmed());
+        self.space.set_pages(&Pages::of(base, page..page + 1), state.disarmed());
     }
 
     /// Remembers what of the range lies in free memory as a whole, and nothing of a range

@@ -36,9 +36,15 @@ impl PageState {
     /// If the protection has no base value of private memory: the rules check that first.
     #[must_use]
     pub fn committed(protect: Protection) -> Self {
-        let base = protect.without(Protection::GUARD).without(ALLOCATION_MODIFIERS);
-        let code = BASES[1..].iter().position(|known| *known == base);
-        let code = u8::try_from(code.expect("a checked protection")).expect("six codes") + 1;
+        let code = match protect.without(Protection::GUARD).without(ALLOCATION_MODIFIERS) {
+            Protection::NOACCESS => 1,
+            Protection::READONLY => 2,
+            Protection::READWRITE => 3,
+            Protection::EXECUTE => 4,
+            Protection::EXECUTE_READ => 5,
+            Protection::EXECUTE_READWRITE => 6,
+            base => panic!("{base} is no protection of private memory"),
+        };
         let guard = if protect.contains(Protection::GUARD) { GUARD_BIT } else { 0 };
         Self(code | guard)
     }

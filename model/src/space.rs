@@ -16,6 +16,7 @@ use hostmem_interface::{
     Address, Machine, MemoryBasicInformation, Protection, RegionState, RegionType,
 };
 
+use crate::effect;
 use crate::index::GranuleMap;
 use crate::page::{ALLOCATION_MODIFIERS, PageState};
 use crate::pages::Pages;
@@ -137,6 +138,12 @@ impl Allocation {
         self.states.committed_in(pages)
     }
 
+    /// Whether every one of `pages` is in this state.
+    #[must_use]
+    pub fn all_are(&self, pages: Range<u64>, state: PageState) -> bool {
+        self.states.all_are(pages, state.0)
+    }
+
     /// Whether every one of `pages` is committed.
     #[must_use]
     pub fn all_committed(&self, pages: Range<u64>) -> bool {
@@ -197,6 +204,24 @@ impl Allocation {
     }
 }
 
+/// Where a space holds an allocation: it tells nothing about memory, and only saves a search.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Slot(u32);
+
+impl Slot {
+    /// No slot: the space has to look.
+    pub(crate) const UNKNOWN: Self = Self(u32::MAX);
+}
+
+/// An allocation, and where the space holds it as long as nothing changes.
+#[derive(Clone, Copy, Debug)]
+pub struct Found<'a> {
+    /// The allocation.
+    pub allocation: &'a Allocation,
+    /// Where it is held.
+    pub slot: Slot,
+}
+
 /// The allocations of one address space.
 #[derive(Clone, Debug)]
 pub struct Space {
@@ -238,8 +263,15 @@ impl Space {
     /// The allocation that holds the page of `at`.
     #[must_use]
     pub fn find(&self, at: Address) -> Option<&Allocation> {
-        let span = self.map.at(self.granule(at)?)?;
-        (at < span.value.end()).then_some(span.value)
+        self.look_up(at).map(|found| found.allocation)
+    }
+
+    /// The same, with its place: what is changed next need not be looked for again.
+    #[must_use]
+    pub fn look_up(&self, at: Address) -> Option<Found<'_>> {
+        // Its own end tells more than that of its last granule.
+        let span = self.map.at_or_before(self.granule(at)?)?;
+        (at < span.value.end()).then_some(Found { allocation: span.value, slot: Slot(span.slot) })
     }
 
     /// The allocation whose granules hold `at`, which may lie in the free rest of the last
@@ -272,6 +304,12 @@ impl Space {
             (Some(start), Ok(granules)) => self.map.overlaps(start, granules),
             _ => false,
         }
+    }
+
+    /// Whether there is a place for `size` bytes.
+    #[must_use]
+    pub fn has_hole(&self, size: u64) -> bool {
+        u32::try_from(units(size, self.shift)).is_ok_and(|granules| self.map.fits(granules))
     }
 
     /// The lowest place for `size` bytes.
@@ -338,12 +376,21 @@ impl Space {
         gone
     }
 
-    pub(crate) fn set_pages(&mut self, base: Address, pages: Range<u64>, state: PageState) {
-        let allocation = self.allocation_mut(base);
-        let before = allocation.committed_pages();
-        allocation.states.set(pages, state.0);
-        let after = allocation.committed_pages();
+    #[inline(always)]
+    pub(crate) fn set_pages(&mut self, pages: &effect::Pages, state: PageState) {
+        let range = pages.range.clone();
+        let after = if state.is_committed() { range.end - range.start } else { 0 };
+        let there = self.map.value(pages.slot.0).is_some_and(|it| it.base == pages.base);
+        let slot = if there { pages.slot.0 } else { self.slot_of(pages.base) };
+        let allocation = self.map.value_mut(slot).expect("a live allocation");
+        let before = allocation.states.set(range, state.0);
         self.committed_pages = self.committed_pages + after - before;
+    }
+
+    #[inline(never)]
+    fn slot_of(&self, base: Address) -> u32 {
+        let span = self.granule(base).and_then(|start| self.map.at(start));
+        span.expect("a live allocation").slot
     }
 
     pub(crate) fn allocation_mut(&mut self, base: Address) -> &mut Allocation {
@@ -351,6 +398,7 @@ impl Space {
         self.map.get_mut(start).expect("a live allocation")
     }
 
+    #[inline]
     fn granule(&self, at: Address) -> Option<u32> {
         u32::try_from(at.0 >> self.shift).ok()
     }

@@ -70,7 +70,7 @@ impl State {
     /// Whether committing `bytes` more keeps within the commit limit (VA-27).
     #[must_use]
     pub fn may_commit(&self, bytes: u64) -> bool {
-        let limit = self.machine().commit_limit.unwrap_or(u64::MAX);
+        let Some(limit) = self.machine().commit_limit else { return true };
         self.space.committed().checked_add(bytes).is_some_and(|total| total <= limit)
     }
 }

@@ -102,7 +102,9 @@ impl Pair {
         assert_eq!(self.map.overlaps(low, granules), self.plain.overlaps(low, granules));
         assert!(!self.map.overlaps(low, 0));
         let granules = granules.max(1);
-        assert_eq!(self.map.first_fit(granules), self.plain.first_fit(granules, 0, u32::MAX));
+        let lowest = self.plain.first_fit(granules, 0, u32::MAX);
+        assert_eq!(self.map.first_fit(granules), lowest);
+        assert_eq!(self.map.fits(granules), lowest.is_some());
         let here = self.plain.first_fit(granules, low, high);
         assert_eq!(self.map.first_fit_in(granules, low, high), here);
         assert_eq!(self.map.last_fit(granules), self.plain.last_fit(granules));

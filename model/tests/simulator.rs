@@ -5,7 +5,9 @@ use hostmem_interface::{
     Machine, MemoryAccess, MemoryBasicInformation, OutPointer, Outcome, Protection, RegionState,
     Reply, Subject, Value,
 };
-use hostmem_model::{ModelBackend, Simulator};
+use hostmem_model::rules::decide;
+use hostmem_model::space::Allocation;
+use hostmem_model::{ModelBackend, Simulator, State};
 
 const IMAGE: Address = Address(0x7FF6_0000_0000);
 
@@ -57,4 +59,38 @@ fn only_a_return_instruction_returns() {
     assert_eq!(memory.execute(IMAGE), Err(ExecuteError::NotReturn(0)));
     memory.write(IMAGE, &[0xC3]).expect("a page that may be written");
     assert_eq!(memory.execute(IMAGE), Ok(()));
+}
+
+/// An effect remembers where its allocation was found. In another state of the same memory
+/// that place may be another's, or nobody's; the effect means the same.
+#[test]
+fn an_effect_means_the_same_wherever_the_allocation_is_held() {
+    let at = |granule: u64| Address(granule << 16);
+    let call = |address, size, kind| Call::VirtualAlloc {
+        address,
+        size,
+        kind,
+        protect: Protection::READWRITE,
+        critical: CriticalLevel::TASK,
+    };
+    let reserved = |order: &[u64]| {
+        let mut state = State::new(Machine::WINDOWS_X64);
+        for granule in order {
+            let reserve = call(at(*granule), 0x1_0000, AllocationType::RESERVE);
+            state.apply(&decide(&state, &reserve).first.effect);
+        }
+        state
+    };
+    let committed = |state: &State| -> Vec<(Address, u64)> {
+        state.space.iter().map(|it| (it.base(), it.committed_pages())).collect()
+    };
+    let decided = reserved(&[5, 6, 7]);
+    let commit = decide(&decided, &call(at(7), 0x3000, AllocationType::COMMIT)).first.effect;
+    for order in [&[5, 6, 7][..], &[7, 6, 5], &[7]] {
+        let mut state = reserved(order);
+        state.apply(&commit);
+        let others = committed(&state).into_iter().filter(|(base, _)| *base != at(7));
+        assert!(others.into_iter().all(|(_, pages)| pages == 0), "{order:?}");
+        assert_eq!(state.space.find(at(7)).map(Allocation::committed_pages), Some(3));
+    }
 }

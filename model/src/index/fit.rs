@@ -6,7 +6,6 @@
 //!
 //! Not here: a best fit, and alignment above one granule.
 
-use super::node::{FAN, Node};
 use super::tree::{Step, Tree};
 
 impl Tree {
@@ -16,16 +15,23 @@ impl Tree {
         let fits = |start: u32| (high.saturating_sub(start) >= want).then_some(start);
         let Some(first) = self.root().first(0) else { return fits(low) };
         // The lowest candidate decides: no other one ends below `high` if it does not.
-        if low < first {
-            if first - low >= want {
-                return fits(low);
-            }
-            let all = self.root().summary(self.root_id());
-            let inside = (all.gap >= want).then(|| self.first_hole(all.below, want));
-            return fits(inside.unwrap_or(all.end));
+        if low < first && first - low >= want {
+            return fits(low);
         }
-        self.first_hole_from(want, low)
-            .map_or_else(|| fits(low.max(self.root().end(self.root().len() - 1))), fits)
+        let all = self.root().summary(self.root_id());
+        let inside = match low {
+            _ if all.gap < want => None,
+            low if low < first => Some(self.first_hole(all.below, want)),
+            low => self.first_hole_from(want, low),
+        };
+        fits(inside.unwrap_or_else(|| low.max(all.end)))
+    }
+
+    /// Whether some `want` granules inside `lowest..end` are free. `want` is at least 1.
+    pub(super) fn fits(&self, want: u32, lowest: u32, end: u32) -> bool {
+        let Some(first) = self.root().first(0) else { return end - lowest >= want };
+        let all = self.root().summary(self.root_id());
+        all.gap.max(first - lowest).max(end - all.end) >= want
     }
 
     /// Highest `start` with `start..start + want` free and inside `lowest..end`.
@@ -84,22 +90,6 @@ impl Tree {
                 Some((at, true)) => return Some(node.end(at)),
                 Some((at, false)) => return Some(self.first_hole(node.below(at), want)),
                 None => {}
-            }
-        }
-        None
-    }
-}
-
-impl Node {
-    /// The first entry, from `from` on, with a hole of `want` below it (false) or right
-    /// after it (true).
-    fn wide(&self, want: u32, from: usize) -> Option<(usize, bool)> {
-        for at in from..FAN {
-            if self.gap(at) >= want {
-                return Some((at, false));
-            }
-            if self.first(at + 1)? - self.end(at) >= want {
-                return Some((at, true));
             }
         }
         None

@@ -132,16 +132,19 @@ impl<V> GranuleMap<V> {
 
     /// The value in `slot`, if a span owns it now. After a removal the slot may be given
     /// to another span.
+    #[inline]
     pub fn value(&self, slot: u32) -> Option<&V> {
         self.values.get(slot as usize)?.as_ref()
     }
 
     /// The value in `slot`, to be changed; as [`Self::value`].
+    #[inline]
     pub fn value_mut(&mut self, slot: u32) -> Option<&mut V> {
         self.values.get_mut(slot as usize)?.as_mut()
     }
 
     /// The span that covers `granule`.
+    #[inline(always)]
     pub fn at(&self, granule: u32) -> Option<Span<'_, V>> {
         let span = self.tree.floor(granule).filter(|span| granule < span.end)?;
         Some(self.span(span))
@@ -159,6 +162,7 @@ impl<V> GranuleMap<V> {
     }
 
     /// The last span that starts at `granule` or before it, whether or not it covers it.
+    #[inline(always)]
     pub fn at_or_before(&self, granule: u32) -> Option<Span<'_, V>> {
         self.tree.floor(granule).map(|span| self.span(span))
     }
@@ -184,6 +188,15 @@ impl<V> GranuleMap<V> {
     pub fn overlaps(&self, start: u32, granules: u32) -> bool {
         let Some(more) = granules.checked_sub(1) else { return false };
         self.tree.floor(start.saturating_add(more)).is_some_and(|span| span.end > start)
+    }
+
+    /// Whether a range of `granules` granules is free.
+    ///
+    /// # Panics
+    /// If `granules` is 0.
+    pub fn fits(&self, granules: u32) -> bool {
+        assert!(granules > 0, "a span has at least one granule");
+        self.tree.fits(granules, self.lowest, self.end)
     }
 
     /// Lowest start of a free range of `granules` granules.
@@ -217,6 +230,7 @@ impl<V> GranuleMap<V> {
         Iter { map: self, walk: Walk::new(&self.tree) }
     }
 
+    #[inline]
     fn span(&self, entry: Entry) -> Span<'_, V> {
         Span {
             start: entry.first,

@@ -34,28 +34,21 @@ pub(super) struct Entry {
     pub(super) below: u32,
 }
 
-/// Where an entry leads and where it ends: read together, so kept together.
-#[derive(Clone, Copy, Debug)]
-struct Reach {
-    below: u32,
-    end: u32,
-}
-
-/// The columns, in cache lines of their own: a search reads `first` and one of the two
-/// lines of `reach`. In a leaf it never reads `gap`, which is all 0 there. The alignment
-/// is the size, so that no node lies on two pages of the host.
+/// The columns, in cache lines of their own: a search reads the first two, which are
+/// neighbours. In a leaf nobody reads `gap`, which is all 0 there. The alignment is the
+/// size, so that no node lies on two pages of the host.
 #[derive(Clone, Debug)]
 #[repr(C, align(256))]
 pub(super) struct Node {
     first: [u32; FAN],
-    reach: [Reach; FAN],
+    below: [u32; FAN],
+    end: [u32; FAN],
     gap: [u32; FAN],
 }
 
 impl Node {
     pub(super) const fn new() -> Self {
-        let reach = [Reach { below: 0, end: EMPTY }; FAN];
-        Self { first: [EMPTY; FAN], reach, gap: [0; FAN] }
+        Self { first: [EMPTY; FAN], below: [0; FAN], end: [EMPTY; FAN], gap: [0; FAN] }
     }
 
     /// How many entries start at `key` or before it.
@@ -82,18 +75,17 @@ impl Node {
     /// The entry of a leaf.
     #[inline]
     pub(super) fn span(&self, at: usize) -> Entry {
-        let Reach { below, end } = self.reach[at];
-        Entry { first: self.first[at], end, gap: 0, below }
+        Entry { first: self.first[at], end: self.end[at], gap: 0, below: self.below[at] }
     }
 
     #[inline]
     pub(super) fn below(&self, at: usize) -> u32 {
-        self.reach[at].below
+        self.below[at]
     }
 
     #[inline]
     pub(super) fn end(&self, at: usize) -> u32 {
-        self.reach[at].end
+        self.end[at]
     }
 
     #[inline]
@@ -109,7 +101,8 @@ impl Node {
 
     pub(super) fn set(&mut self, at: usize, entry: Entry) {
         self.first[at] = entry.first;
-        self.reach[at] = Reach { below: entry.below, end: entry.end };
+        self.below[at] = entry.below;
+        self.end[at] = entry.end;
         self.gap[at] = entry.gap;
     }
 
@@ -117,7 +110,8 @@ impl Node {
     pub(super) fn insert(&mut self, at: usize, entry: Entry) {
         assert!(self.first(FAN - 1).is_none(), "a full node is split first");
         open(&mut self.first, at);
-        open(&mut self.reach, at);
+        open(&mut self.below, at);
+        open(&mut self.end, at);
         open(&mut self.gap, at);
         self.set(at, entry);
     }
@@ -125,7 +119,8 @@ impl Node {
     pub(super) fn remove(&mut self, at: usize) -> Entry {
         let gone = self.entry(at);
         close(&mut self.first, at);
-        close(&mut self.reach, at);
+        close(&mut self.below, at);
+        close(&mut self.end, at);
         close(&mut self.gap, at);
         self.set(FAN - 1, Entry { first: EMPTY, end: EMPTY, gap: 0, below: 0 });
         gone
@@ -157,11 +152,33 @@ impl Node {
         // entry belongs to an ancestor and is masked. Free of branches, hence vectored.
         let mut gap = self.gap[FAN - 1];
         for at in 0..FAN - 1 {
-            let next = self.first[at + 1];
-            let hole = if next == EMPTY { 0 } else { next.wrapping_sub(self.reach[at].end) };
-            gap = gap.max(self.gap[at]).max(hole);
+            gap = gap.max(self.gap[at]).max(self.hole(at));
         }
         Entry { first: self.first[0], end: self.end(self.len() - 1), gap, below: id }
+    }
+
+    /// The hole between the entry at `at`, not the last place, and the next one; 0 if there
+    /// is no next one.
+    #[inline]
+    fn hole(&self, at: usize) -> u32 {
+        match self.first[at + 1] {
+            EMPTY => 0,
+            next => next.wrapping_sub(self.end[at]),
+        }
+    }
+
+    /// The first entry, from `from` on, with a hole of `want` below it (false) or right
+    /// after it (true); `want` is at least 1.
+    pub(super) fn wide(&self, want: u32, from: usize) -> Option<(usize, bool)> {
+        // Free of branches, hence vectored: two bits an entry, in the order of the holes.
+        let mut wide = if self.gap[FAN - 1] >= want { 1 << (2 * (FAN - 1)) } else { 0 };
+        for at in 0..FAN - 1 {
+            let below = if self.gap[at] >= want { 1_u32 } else { 0 };
+            let after = if self.hole(at) >= want { 2 } else { 0 };
+            wide |= (below | after) << (2 * at);
+        }
+        let bit = (wide & u32::MAX.checked_shl(2 * u32::try_from(from).ok()?)?).trailing_zeros();
+        (bit < u32::BITS).then_some((bit as usize / 2, bit % 2 == 1))
     }
 }
 

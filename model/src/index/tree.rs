@@ -65,7 +65,7 @@ impl Tree {
     }
 
     /// The last span that starts at `key` or before it.
-    #[inline]
+    #[inline(always)]
     pub(super) fn floor(&self, key: u32) -> Option<Entry> {
         let mut node = self.root();
         for _ in 0..self.height {

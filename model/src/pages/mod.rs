@@ -4,16 +4,16 @@
 //! 0 is a reserved page, everything else a committed one. The representation follows
 //! the number of pages, which never changes:
 //!
-//! - up to 32 pages: a byte each inside the struct, so nothing is on the heap;
-//! - up to 4096: a byte each on the heap (`scan` reads both with vector code);
+//! - up to 64 pages: four bits each inside the struct, so nothing is on the heap;
+//! - up to 4096: four bits each on the heap (`nibbles` reads both, sixteen at a time);
 //! - above: uniform pieces and mixed chunks (`pieces`), so that 256 GiB of one state
 //!   take no more time than 32 MiB, and a patchwork of runs takes O(log n) to find one.
 //!
 //! Not here: addresses and protections; growing and shrinking; a history of changes.
 //! Two values are equal if and only if all their pages are.
 
+mod nibbles;
 mod pieces;
-mod scan;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -23,10 +23,10 @@ use std::ops::Range;
 
 use pieces::Pieces;
 
-/// Most pages that are held inside the struct.
-const INLINE: usize = 32;
-/// Most pages that have a byte each.
-const BYTES: usize = 4096;
+/// Words of states inside the struct.
+const INLINE: usize = 4;
+/// Most pages whose states are packed, but for those in the struct.
+const PACKED: usize = 4096;
 /// Most pages of an allocation: 128 TiB of 4 KiB pages.
 const MOST: u64 = 1 << 35;
 
@@ -43,11 +43,13 @@ enum States {
     Inline {
         len: u8,
         committed: u8,
-        states: [u8; INLINE],
+        words: [u64; INLINE],
     },
-    Bytes {
+    /// The same.
+    Packed {
+        len: u16,
         committed: u16,
-        states: Box<[u8]>,
+        words: Box<[u64]>,
     },
     Pieces {
         committed: u64,
@@ -57,7 +59,7 @@ enum States {
 
 impl Pages {
     /// The largest state.
-    pub const MAX_STATE: u8 = 31;
+    pub const MAX_STATE: u8 = 15;
 
     /// `len` pages, all of the same `state`.
     ///
@@ -68,14 +70,16 @@ impl Pages {
         assert!(state <= Self::MAX_STATE, "state {state}");
         let committed = if state == 0 { 0 } else { len };
         let states = match usize::try_from(len) {
-            Ok(count) if count <= INLINE => {
-                let mut states = [0; INLINE];
-                states[..count].fill(state);
-                let small = |count| u8::try_from(count).expect("at most 32");
-                States::Inline { len: small(len), committed: small(committed), states }
+            Ok(count) if count <= INLINE * nibbles::PLACES => {
+                let mut words = [0; INLINE];
+                nibbles::fill(&mut words, 0..count, state);
+                let small = |count| u8::try_from(count).expect("at most 64");
+                States::Inline { len: small(len), committed: small(committed), words }
             }
-            Ok(count) if count <= BYTES => {
-                States::Bytes { committed: few(committed), states: vec![state; count].into() }
+            Ok(count) if count <= PACKED => {
+                let mut words = vec![0; nibbles::words(count)].into_boxed_slice();
+                nibbles::fill(&mut words, 0..count, state);
+                States::Packed { len: few(len), committed: few(committed), words }
             }
             _ => States::Pieces { committed, pieces: Box::new(Pieces::new(len, state)) },
         };
@@ -84,18 +88,21 @@ impl Pages {
 
     /// The number of pages, `1..=2^35`.
     #[expect(clippy::len_without_is_empty, reason = "an allocation has at least one page")]
+    #[inline]
     pub fn len(&self) -> u64 {
-        match self.view() {
-            View::Bytes(states) => states.len() as u64,
-            View::Pieces(pieces) => pieces.len(),
+        match &self.states {
+            States::Inline { len, .. } => u64::from(*len),
+            States::Packed { len, .. } => u64::from(*len),
+            States::Pieces { pieces, .. } => pieces.len(),
         }
     }
 
     /// The number of committed pages: those whose state is not 0.
+    #[inline]
     pub fn committed(&self) -> u64 {
         match &self.states {
             States::Inline { committed, .. } => u64::from(*committed),
-            States::Bytes { committed, .. } => u64::from(*committed),
+            States::Packed { committed, .. } => u64::from(*committed),
             States::Pieces { committed, .. } => *committed,
         }
     }
@@ -104,39 +111,44 @@ impl Pages {
     ///
     /// # Panics
     /// If there is no such page.
+    #[inline]
     pub fn get(&self, page: u64) -> u8 {
-        self.check(page..page + 1);
+        self.check(&(page..page + 1));
         match self.view() {
-            View::Bytes(states) => states[index(page)],
+            View::Words(words) => nibbles::get(words, index(page)),
             View::Pieces(pieces) => pieces.get(page),
         }
     }
 
-    /// Gives all pages of `range` the state `state`.
+    /// Gives all pages of `range` the state `state`; returns how many of them were
+    /// committed.
     ///
     /// # Panics
     /// If the range is not one of pages, or `state` above [`Self::MAX_STATE`].
-    pub fn set(&mut self, range: Range<u64>, state: u8) {
+    #[inline(always)]
+    pub fn set(&mut self, range: Range<u64>, state: u8) -> u64 {
         assert!(state <= Self::MAX_STATE, "state {state}");
-        self.check(range.clone());
+        self.check(&range);
         if range.is_empty() {
-            return;
+            return 0;
         }
-        let len = range.end - range.start;
-        let after = if state == 0 { 0 } else { len };
+        let after = if state == 0 { 0 } else { range.end - range.start };
         match &mut self.states {
-            States::Inline { states, committed, .. } => {
-                states[index(range.start)..index(range.end)].fill(state);
-                *committed = scan::count_few(&states[..]);
+            States::Inline { words, committed, .. } => {
+                let before = nibbles::fill(words, indices(&range), state) as u64;
+                let count = u64::from(*committed) - before + after;
+                *committed = u8::try_from(count).expect("at most 64");
+                before
             }
-            States::Bytes { states, committed } => {
-                let states = &mut states[index(range.start)..index(range.end)];
-                let before = scan::count_nonzero(states) as u64;
-                states.fill(state);
+            States::Packed { words, committed, .. } => {
+                let before = nibbles::fill(words, indices(&range), state) as u64;
                 *committed = few(u64::from(*committed) - before + after);
+                before
             }
             States::Pieces { pieces, committed } => {
-                *committed = *committed - pieces.set(range, state) + after;
+                let before = pieces.set(range, state);
+                *committed = *committed - before + after;
+                before
             }
         }
     }
@@ -153,12 +165,16 @@ impl Pages {
     ///
     /// # Panics
     /// If there is no such page.
+    #[inline]
     pub fn run_at(&self, page: u64) -> (u8, u64) {
-        self.check(page..page + 1);
+        self.check(&(page..page + 1));
         match self.view() {
-            View::Bytes(states) => {
-                let states = &states[index(page)..];
-                (states[0], page + scan::prefix(states, states[0]) as u64)
+            View::Words(words) => {
+                let page = index(page);
+                let state = nibbles::get(words, page);
+                let end = nibbles::first_other(words, page, state).map(|end| end as u64);
+                // The places behind the last page look reserved.
+                (state, end.map_or(self.len(), |end| end.min(self.len())))
             }
             View::Pieces(pieces) => pieces.run_at(page),
         }
@@ -170,7 +186,7 @@ impl Pages {
     /// # Panics
     /// If the range is not one of pages.
     pub fn runs(&self, range: Range<u64>) -> impl Iterator<Item = (Range<u64>, u8)> {
-        self.check(range.clone());
+        self.check(&range);
         let mut page = range.start;
         std::iter::from_fn(move || {
             if page >= range.end {
@@ -187,14 +203,30 @@ impl Pages {
     ///
     /// # Panics
     /// If the range is not one of pages.
+    #[inline]
     pub fn committed_in(&self, range: Range<u64>) -> u64 {
-        self.check(range.clone());
+        self.check(&range);
         match self.view() {
             _ if range.is_empty() => 0,
-            View::Bytes(states) => {
-                scan::count_nonzero(&states[index(range.start)..index(range.end)]) as u64
-            }
+            View::Words(words) => nibbles::count(words, indices(&range)) as u64,
             View::Pieces(pieces) => pieces.committed_in(range),
+        }
+    }
+
+    /// Whether all pages of `range` have the state `state`.
+    ///
+    /// # Panics
+    /// If the range is not one of pages.
+    #[inline]
+    pub fn all_are(&self, range: Range<u64>, state: u8) -> bool {
+        self.check(&range);
+        match self.view() {
+            _ if range.is_empty() => true,
+            View::Words(words) => nibbles::all_are(words, indices(&range), state),
+            View::Pieces(pieces) => {
+                let (first, end) = pieces.run_at(range.start);
+                first == state && end >= range.end
+            }
         }
     }
 
@@ -202,27 +234,27 @@ impl Pages {
     ///
     /// # Panics
     /// If the range is not one of pages.
+    #[inline]
     pub fn first_reserved_in(&self, range: Range<u64>) -> Option<u64> {
-        self.check(range.clone());
+        self.check(&range);
         match self.view() {
             _ if range.is_empty() => None,
-            View::Bytes(states) => {
-                let states = &states[index(range.start)..index(range.end)];
-                scan::first_zero(states).map(|at| range.start + at as u64)
-            }
+            View::Words(words) => nibbles::first_zero(words, indices(&range)).map(|at| at as u64),
             View::Pieces(pieces) => pieces.first_reserved_in(range),
         }
     }
 
+    #[inline]
     fn view(&self) -> View<'_> {
         match &self.states {
-            States::Inline { len, states, .. } => View::Bytes(&states[..usize::from(*len)]),
-            States::Bytes { states, .. } => View::Bytes(states),
+            States::Inline { words, .. } => View::Words(words),
+            States::Packed { words, .. } => View::Words(words),
             States::Pieces { pieces, .. } => View::Pieces(pieces),
         }
     }
 
-    fn check(&self, range: Range<u64>) {
+    #[inline]
+    fn check(&self, range: &Range<u64>) {
         let len = self.len();
         let inside = range.start <= range.end && range.end <= len;
         assert!(inside, "pages {range:?} of {len}");
@@ -238,16 +270,23 @@ impl fmt::Debug for Pages {
 
 /// What a reading method needs to tell apart.
 enum View<'a> {
-    Bytes(&'a [u8]),
+    Words(&'a [u64]),
     Pieces(&'a Pieces),
 }
 
-/// A page number as an index of a slice, where the caller has checked it against one.
+/// A page number as a place, where the caller has checked it against the number of pages.
+#[inline]
 fn index(page: u64) -> usize {
     usize::try_from(page).expect("a page of a slice in memory")
 }
 
-/// A count of pages that have a byte each.
+#[inline]
+fn indices(range: &Range<u64>) -> Range<usize> {
+    index(range.start)..index(range.end)
+}
+
+/// A count of pages whose states are packed.
+#[inline]
 fn few(count: u64) -> u16 {
     u16::try_from(count).expect("at most 4096")
 }

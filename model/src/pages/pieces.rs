@@ -2,8 +2,8 @@
 //!
 //! The pages are taken in chunks of [`CHUNK`]. A map from the first chunk of each piece
 //! holds what the piece is: any number of chunks whose pages all have one state, or one
-//! chunk with a byte a page. So an untouched reservation of 256 GiB is one entry, and a
-//! patchwork of states costs about a byte a page and is scanned as fast.
+//! chunk with four bits a page. So an untouched reservation of 256 GiB is one entry, and a
+//! patchwork of states costs about a byte a page and is scanned sixteen at a time.
 //!
 //! The form is canonical, which makes equality of content derivable: a mixed chunk has
 //! two states at least, and uniform neighbours differ. It also bounds `run_at`: a run
@@ -18,19 +18,22 @@
 use std::collections::BTreeMap;
 use std::ops::Range;
 
-use super::scan;
+use super::nibbles;
 use super::tally::{Cut, Tally};
 
-/// Pages to a chunk: one cache line.
+/// Pages to a chunk.
 const CHUNK: usize = 64;
 const PAGES: u64 = CHUNK as u64;
+
+/// The states of a mixed chunk.
+type Chunk = [u64; nibbles::words(CHUNK)];
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 enum Piece {
     /// All pages up to the next piece have this state.
     Uniform(u8),
     /// One chunk. Places behind the last page of the allocation repeat its state.
-    Mixed(Box<[u8; CHUNK]>),
+    Mixed(Box<Chunk>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -58,7 +61,7 @@ impl Pieces {
     pub(super) fn get(&self, page: u64) -> u8 {
         match self.piece(page / PAGES).1 {
             Piece::Uniform(state) => *state,
-            Piece::Mixed(states) => states[place(page)],
+            Piece::Mixed(states) => nibbles::get(&states[..], place(page)),
         }
     }
 
@@ -72,12 +75,10 @@ impl Pieces {
                 Piece::Uniform(other) if *other == state => {}
                 Piece::Uniform(_) => return (state, start),
                 Piece::Mixed(states) => {
-                    let rest = &states[place(start)..];
-                    let same = scan::prefix(rest, state);
-                    if same < rest.len() {
-                        // Never past the last page: the places behind it repeat it, so
-                        // a difference lies before them.
-                        return (state, start + same as u64);
+                    // Never past the last page: the places behind it repeat it, so a
+                    // difference lies before them.
+                    if let Some(other) = nibbles::first_other(&states[..], place(start), state) {
+                        return (state, chunk * PAGES + other as u64);
                     }
                 }
             }
@@ -104,7 +105,7 @@ impl Pieces {
             .map(|(part, piece)| match piece {
                 Piece::Uniform(0) => 0,
                 Piece::Uniform(_) => part.end - part.start,
-                Piece::Mixed(states) => scan::count_nonzero(inside(states, &part)) as u64,
+                Piece::Mixed(states) => nibbles::count(&states[..], places(&part)) as u64,
             })
             .sum()
     }
@@ -115,7 +116,8 @@ impl Pieces {
             Piece::Uniform(0) => Some(part.start),
             Piece::Uniform(_) => None,
             Piece::Mixed(states) => {
-                scan::first_zero(inside(states, &part)).map(|at| part.start + at as u64)
+                let first = part.start - part.start % PAGES;
+                nibbles::first_zero(&states[..], places(&part)).map(|at| first + at as u64)
             }
         })
     }
@@ -162,15 +164,15 @@ impl Pieces {
         match piece {
             Piece::Uniform(old) if *old == state => {}
             Piece::Uniform(old) => {
-                let mut states = Box::new([*old; CHUNK]);
-                states[places].fill(state);
+                let mut states = Box::new([nibbles::filled(*old); nibbles::words(CHUNK)]);
+                nibbles::fill(&mut states[..], places, state);
                 self.cut(chunk);
                 self.cut(chunk + 1);
                 self.by_chunk.insert(chunk, Piece::Mixed(states));
             }
             Piece::Mixed(states) => {
-                states[places].fill(state);
-                if scan::prefix(&states[..], state) == CHUNK {
+                nibbles::fill(&mut states[..], places, state);
+                if nibbles::first_other(&states[..], 0, state).is_none() {
                     *piece = Piece::Uniform(state);
                     self.join(chunk + 1);
                     self.join(chunk);
@@ -253,10 +255,12 @@ impl Pieces {
                 _ => {}
             }
             if let Piece::Mixed(states) = piece {
-                assert!(scan::prefix(&states[..], states[0]) < CHUNK, "a uniform mixed chunk");
+                let first = nibbles::get(&states[..], 0);
+                assert!(nibbles::first_other(&states[..], 0, first).is_some(), "uniform");
                 if chunk + 1 == end {
                     let last = place(self.len - 1);
-                    assert!(states[last..].iter().all(|state| *state == states[last]));
+                    let state = nibbles::get(&states[..], last);
+                    assert_eq!(nibbles::first_other(&states[..], last, state), None);
                 }
             }
             before = Some((chunk, piece));
@@ -267,8 +271,8 @@ impl Pieces {
     }
 }
 
-/// The states of a part of a range that lies in one chunk.
-fn inside<'a>(states: &'a [u8; CHUNK], part: &Range<u64>) -> &'a [u8] {
+/// The places of a part, which is not empty and lies in one chunk.
+fn places(part: &Range<u64>) -> Range<usize> {
     let start = place(part.start);
-    &states[start..=start + place(part.end - part.start - 1)]
+    start..start + 1 + place(part.end - part.start - 1)
 }

@@ -46,6 +46,7 @@ pub(super) struct Request {
 }
 
 /// What the law permits for `VirtualAlloc`.
+#[inline(never)]
 pub(super) fn decide(
     state: &State,
     address: Address,
@@ -57,27 +58,36 @@ pub(super) fn decide(
     if let Some(rule) = wrong_type(&request).or_else(|| wrong_argument(state, &request)) {
         return Verdict::refuse(rule, BAD_ARGUMENT);
     }
-    let unclear_watch = kind.contains(WRITE_WATCH) && !kind.contains(RESERVE);
-    let verdict = if kind == RESET || kind == RESET_UNDO {
-        reset::decide(state, &request)
-    } else if kind.contains(RESERVE) || address.is_null() {
-        reserve(state, &request)
-    } else {
-        commit(state, &request)
-    };
     if kind.contains(LARGE_PAGES) {
-        return large_pages(verdict);
+        return large_pages(act(state, &request));
     }
-    if unclear_watch {
+    if kind.contains(WRITE_WATCH) && !kind.contains(RESERVE) {
         // Documented as an error; but COMMIT at a null address reserves (VA-09).
-        return Verdict::refuse(VA_44, BAD_ARGUMENT).or_all(verdict);
+        return Verdict::refuse(VA_44, BAD_ARGUMENT).or_all(act(state, &request));
     }
-    verdict
+    act(state, &request)
+}
+
+/// What the law permits where the arguments are lawful by themselves.
+#[inline(always)]
+fn act(state: &State, request: &Request) -> Verdict {
+    let Request { address, kind, .. } = *request;
+    if kind == RESET || kind == RESET_UNDO {
+        reset::decide(state, request)
+    } else if kind.contains(RESERVE) || address.is_null() {
+        reserve(state, request)
+    } else {
+        commit(state, request)
+    }
 }
 
 /// The rule that the allocation type breaks by itself.
 fn wrong_type(request: &Request) -> Option<RuleId> {
     let Request { address, kind, protect, .. } = *request;
+    // What nearly every call asks for.
+    if kind == COMMIT || kind == RESERVE {
+        return None;
+    }
     if kind.without(KNOWN).0 != 0 || !kind.intersects(ACTIONS) {
         return Some(VA_01);
     }
@@ -158,12 +168,14 @@ fn conflicts(state: &State, request: &Request) -> bool {
 /// A privilege that few processes have decides before the pages are looked at; a process
 /// that has it may succeed, and a size that is no multiple of the large page may be named
 /// first.
+#[inline(never)]
 fn large_pages(otherwise: Verdict) -> Verdict {
     Verdict::refuse(VA_46, Win32Error::ERROR_PRIVILEGE_NOT_HELD)
         .or(Permitted::refused(VA_46, No::Win32(BAD_ARGUMENT)))
         .or_all(otherwise)
 }
 
+#[inline(never)]
 fn reserve(state: &State, request: &Request) -> Verdict {
     let kind = request.kind;
     let terms = Terms {
@@ -187,7 +199,7 @@ fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageS
     let Request { size, kind, .. } = *request;
     let machine = state.machine();
     let size = size.next_multiple_of(machine.page);
-    if state.space.lowest_hole(size).is_none() {
+    if !state.space.has_hole(size) {
         let no = No::Memory(Win32Error::ERROR_NOT_ENOUGH_MEMORY);
         let verdict = Verdict::only(Permitted::refused(VA_07, no));
         if size > machine.end() - machine.lowest {
@@ -211,7 +223,10 @@ fn reserve_anywhere(state: &State, request: &Request, terms: Terms, pages: PageS
     let answer = Answer::AnyBase { size, top_down: kind.contains(TOP_DOWN) };
     let effect = Effect::Reserve { base: None, size, terms, state: pages };
     let committed = if pages.is_committed() { size } else { 0 };
-    beside_heaps(state, committed, Verdict::succeed(rule, answer, effect))
+    Verdict {
+        first: Permitted::success(rule, answer, effect),
+        others: heaps_fill(state, committed),
+    }
 }
 
 fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageState) -> Verdict {
@@ -253,32 +268,31 @@ fn reserve_there(state: &State, request: &Request, terms: Terms, pages: PageStat
             .or(Permitted::refused(VA_15, No::Win32(BAD_ADDRESS)));
     }
     let committed = if pages.is_committed() && !beyond_limit { size } else { 0 };
-    beside_heaps(state, committed, Verdict::only(otherwise))
+    Verdict { first: otherwise, others: heaps_fill(state, committed) }
 }
 
 fn commit_limit() -> Permitted {
     Permitted::refused(VA_27, No::Memory(Win32Error::ERROR_COMMITMENT_LIMIT))
 }
 
-/// Whether the memory of heaps counts against a limit of commit, and how much it is, is the
-/// manager's business: with heaps, a commit in the upper half may be refused already, and
-/// under a limit that is small beside a heap's own reservation any commit.
-fn beside_heaps(state: &State, bytes: u64, success: Verdict) -> Verdict {
-    let after = state.space.committed().saturating_add(bytes);
-    let upper =
-        state.machine().commit_limit.is_some_and(|limit| limit < SMALL || after > limit / 2);
-    if bytes == 0 || !upper || state.heaps.count() == 0 {
-        return success;
-    }
-    success.or(commit_limit())
+/// What may be said of a commit of `bytes` that keeps within the limit. Whether the memory of
+/// heaps counts against it, and how much that is, is the manager's business: with heaps, a
+/// commit in the upper half may be refused already, and under a limit that is small beside a
+/// heap's own reservation any commit.
+fn heaps_fill(state: &State, bytes: u64) -> Vec<Permitted> {
+    let Some(limit) = state.machine().commit_limit else { return Vec::new() };
+    let upper = limit < SMALL || state.space.committed().saturating_add(bytes) > limit / 2;
+    if bytes > 0 && state.heaps.count() > 0 && upper { vec![commit_limit()] } else { Vec::new() }
 }
 
+#[inline(always)]
 fn commit(state: &State, request: &Request) -> Verdict {
     let Request { address, size, protect, .. } = *request;
-    let Some(allocation) = state.space.find(address) else {
+    let Some(found) = state.space.look_up(address) else {
         let tail = state.space.owner_of_granule(address).is_some();
         return Verdict::refuse(if tail { VA_16 } else { VA_20 }, BAD_ADDRESS);
     };
+    let allocation = found.allocation;
     let Some(pages) = allocation.touched(address, size) else {
         return Verdict::refuse(VA_21, BAD_ADDRESS);
     };
@@ -297,11 +311,11 @@ fn commit(state: &State, request: &Request) -> Verdict {
         return Verdict::only(commit_limit());
     }
     let pages_state = PageState::committed(protect);
-    let same = || allocation.runs(pages.clone()).all(|(_, old)| old == pages_state);
+    let same = || committed == count && allocation.all_are(pages.clone(), pages_state);
     let rule = commit_rule(request, allocation, committed, same);
     let answer = Answer::Address(allocation.address_of(pages.start));
-    let effect = Effect::Commit(Pages::of(allocation.base(), pages), pages_state);
-    beside_heaps(state, more, Verdict::succeed(rule, answer, effect))
+    let effect = Effect::Commit(Pages::found(&found, pages), pages_state);
+    Verdict { first: Permitted::success(rule, answer, effect), others: heaps_fill(state, more) }
 }
 
 /// The rule that says most about a commit that succeeds.

@@ -18,6 +18,7 @@ const BAD_ARGUMENT: Win32Error = Win32Error::ERROR_INVALID_PARAMETER;
 const BAD_ADDRESS: Win32Error = Win32Error::ERROR_INVALID_ADDRESS;
 
 /// What the law permits for `VirtualProtect`.
+#[inline(never)]
 pub(super) fn decide(
     state: &State,
     address: Address,
@@ -28,8 +29,10 @@ pub(super) fn decide(
     if malformed_base(protect).is_some() {
         return Verdict::refuse(VP_01, BAD_ARGUMENT);
     }
-    let verdict = with_pointer(state, address, size, protect);
-    if old == OutPointer::Null { null_old(&verdict, protect) } else { verdict }
+    if old == OutPointer::Null {
+        return null_old(&with_pointer(state, address, size, protect), protect);
+    }
+    with_pointer(state, address, size, protect)
 }
 
 /// The rest of the checks, where the base value is well formed and there is room for the old
@@ -48,7 +51,8 @@ fn with_pointer(state: &State, address: Address, size: u64, protect: Protection)
         either if modifiers => either.or(Permitted::refused(rule, No::Win32(BAD_ADDRESS))),
         _ => Verdict::refuse(rule, BAD_ADDRESS),
     };
-    let Some(allocation) = state.space.find(address) else { return misplaced(VP_06) };
+    let Some(found) = state.space.look_up(address) else { return misplaced(VP_06) };
+    let allocation = found.allocation;
     let Some(pages) = allocation.touched(address, size) else { return misplaced(VP_07) };
     let committed = allocation.all_committed(pages.clone());
     if modifiers && committed {
@@ -63,8 +67,7 @@ fn with_pointer(state: &State, address: Address, size: u64, protect: Protection)
     let first = allocation.state(pages.start);
     let rule = success_rule(allocation, first, protect, pages.end - pages.start);
     let answer = Answer::Old(allocation.shown(first));
-    let effect =
-        Effect::Protect(Pages::of(allocation.base(), pages), PageState::committed(protect));
+    let effect = Effect::Protect(Pages::found(&found, pages), PageState::committed(protect));
     Verdict::succeed(rule, answer, effect)
 }
 

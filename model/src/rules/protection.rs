@@ -42,6 +42,10 @@ pub const fn malformed_modifiers(protect: Protection) -> Option<RuleId> {
 /// The rule that the value breaks, if any. A modifier without a base value breaks PR-02.
 #[must_use]
 pub const fn malformed(protect: Protection) -> Option<RuleId> {
+    // What nearly every call asks for: a base value alone.
+    if protect.0.is_power_of_two() && protect.0 <= BASE.0 {
+        return None;
+    }
     if protect.0 & BASE.0 == 0 && protect.0 & MODIFIERS.0 != 0 {
         return Some(PR_02);
     }

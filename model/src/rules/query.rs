@@ -14,6 +14,7 @@ use crate::state::State;
 use crate::verdict::{Answer, No, Permitted, Unowned, Verdict};
 
 /// What the law permits for `VirtualQuery`.
+#[inline(never)]
 pub(super) fn decide(state: &State, address: Address, buffer: OutPointer, length: u64) -> Verdict {
     let short = length < MemoryBasicInformation::SIZE;
     if beyond(state.machine(), address) {
