@@ -13,15 +13,14 @@ impl Tree {
     /// `want` is at least 1.
     pub(super) fn first_fit(&self, want: u32, low: u32, high: u32) -> Option<u32> {
         let fits = |start: u32| (high.saturating_sub(start) >= want).then_some(start);
-        let Some(first) = self.root().first(0) else { return fits(low) };
+        let Some(all) = self.whole() else { return fits(low) };
         // The lowest candidate decides: no other one ends below `high` if it does not.
-        if low < first && first - low >= want {
+        if low < all.first && all.first - low >= want {
             return fits(low);
         }
-        let all = self.root().summary(self.root_id());
         let inside = match low {
             _ if all.gap < want => None,
-            low if low < first => Some(self.first_hole(all.below, want)),
+            low if low < all.first => Some(self.first_hole(all.below, want)),
             low => self.first_hole_from(want, low),
         };
         fits(inside.unwrap_or_else(|| low.max(all.end)))
@@ -29,20 +28,18 @@ impl Tree {
 
     /// Whether some `want` granules inside `lowest..end` are free. `want` is at least 1.
     pub(super) fn fits(&self, want: u32, lowest: u32, end: u32) -> bool {
-        let Some(first) = self.root().first(0) else { return end - lowest >= want };
-        let all = self.root().summary(self.root_id());
-        all.gap.max(first - lowest).max(end - all.end) >= want
+        let Some(all) = self.whole() else { return end - lowest >= want };
+        all.gap.max(all.first - lowest).max(end - all.end) >= want
     }
 
     /// Highest `start` with `start..start + want` free and inside `lowest..end`.
     /// `want` is at least 1.
     pub(super) fn last_fit(&self, want: u32, lowest: u32, end: u32) -> Option<u32> {
         let fits = |low: u32, high: u32| (high - low >= want).then(|| high - want);
-        let Some(first) = self.root().first(0) else { return fits(lowest, end) };
-        let all = self.root().summary(self.root_id());
+        let Some(all) = self.whole() else { return fits(lowest, end) };
         fits(all.end, end)
             .or_else(|| (all.gap >= want).then(|| self.last_hole(all.below, want) - want))
-            .or_else(|| fits(lowest, first))
+            .or_else(|| fits(lowest, all.first))
     }
 
     /// Start of the first hole of `want` between the spans below `id`, which has one.

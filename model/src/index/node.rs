@@ -34,6 +34,31 @@ pub(super) struct Entry {
     pub(super) below: u32,
 }
 
+impl Entry {
+    /// What the summary of a subtree becomes when `span` joins it, if that can be told
+    /// without a look. The span lies behind one that ends at `before`, unless it is the
+    /// first of all, and in front of one of the subtree that begins at `next`, or else at
+    /// the subtree's end.
+    pub(super) fn joined_by(
+        self,
+        span: Self,
+        before: Option<u32>,
+        next: Option<u32>,
+    ) -> Option<Self> {
+        match (before, next) {
+            (None, _) => {
+                let gap = self.gap.max(self.first - span.end);
+                Some(Self { first: span.first, gap, ..self })
+            }
+            // What is left of a hole that was not the largest is none.
+            (Some(before), Some(next)) => (next - before < self.gap).then_some(self),
+            (Some(before), None) => {
+                Some(Self { end: span.end, gap: self.gap.max(span.first - before), ..self })
+            }
+        }
+    }
+}
+
 /// The columns, in cache lines of their own: a search reads the first two, which are
 /// neighbours. In a leaf nobody reads `gap`, which is all 0 there. The alignment is the
 /// size, so that no node lies on two pages of the host.
@@ -182,21 +207,14 @@ impl Node {
     }
 }
 
-/// Moves the places from `at` on up by one. All places take part, whether used or not,
-/// so that the loop has a fixed length and no call.
+/// Moves the places from `at` on up by one; the last one is lost.
 #[inline]
 fn open<T: Copy>(column: &mut [T; FAN], at: usize) {
-    let old = *column;
-    for place in 1..FAN {
-        column[place] = if place > at { old[place - 1] } else { old[place] };
-    }
+    column.copy_within(at..FAN - 1, at + 1);
 }
 
 /// Moves the places after `at` down by one; the last one stays.
 #[inline]
 fn close<T: Copy>(column: &mut [T; FAN], at: usize) {
-    let old = *column;
-    for place in 0..FAN - 1 {
-        column[place] = if place >= at { old[place + 1] } else { old[place] };
-    }
+    column.copy_within(at + 1.., at);
 }

@@ -34,11 +34,14 @@ pub(super) struct Tree {
     root: u32,
     /// Levels above the leaves.
     height: usize,
+    /// What an entry of the root would be, unless there is no span.
+    whole: Entry,
 }
 
 impl Tree {
     pub(super) fn new() -> Self {
-        Self { nodes: vec![Node::new()], spare: Vec::new(), root: 0, height: 0 }
+        let whole = Entry { first: 0, end: 0, gap: 0, below: 0 };
+        Self { nodes: vec![Node::new()], spare: Vec::new(), root: 0, height: 0, whole }
     }
 
     #[inline]
@@ -56,8 +59,10 @@ impl Tree {
         self.node(self.root)
     }
 
-    pub(super) fn root_id(&self) -> u32 {
-        self.root
+    /// The summary of all spans, if there is one.
+    #[inline]
+    pub(super) fn whole(&self) -> Option<Entry> {
+        (self.whole.end > 0).then_some(self.whole)
     }
 
     pub(super) fn height(&self) -> usize {
@@ -136,15 +141,26 @@ impl Tree {
         let path = self.path(span.first);
         let leaf = path[0].node;
         let place = self.node(leaf).rank(span.first);
+        let before = place.checked_sub(1).map(|last| self.node(leaf).end(last));
+        // The span behind, once it is known.
+        let mut next = self.node(leaf).first(place);
         // The right half of a node that was split, on its way into the parent.
         let mut half = self.put(leaf, place, span);
         for &Step { node, at } in &path[1..=self.height] {
-            let same = self.refresh(node, at);
-            match half {
-                Some(right) => half = self.put(node, at + 1, right),
-                None if same => return,
-                None => {}
+            let behind = self.node(node).first(at + 1);
+            if let Some(right) = half {
+                self.refresh(node, at);
+                half = self.put(node, at + 1, right);
+            } else {
+                let old = self.node(node).entry(at);
+                let new = old.joined_by(span, before, next);
+                let new = new.unwrap_or_else(|| self.node(old.below).summary(old.below));
+                if new == old {
+                    return;
+                }
+                self.node_mut(node).set(at, new);
             }
+            next = next.or(behind);
         }
         if let Some(right) = half {
             let left = self.root().summary(self.root);
@@ -154,6 +170,11 @@ impl Tree {
             self.root = self.adopt(root);
             self.height += 1;
         }
+        let joined = self.whole().and_then(|whole| whole.joined_by(span, before, next));
+        self.whole = match joined {
+            Some(joined) => Entry { below: self.root, ..joined },
+            None => self.root().summary(self.root),
+        };
     }
 
     /// Removes the span that starts at `start`.
@@ -177,6 +198,10 @@ impl Tree {
             self.root = self.root().below(0);
             self.height -= 1;
         }
+        self.whole = match self.root().len() {
+            0 => Entry { first: 0, end: 0, gap: 0, below: 0 },
+            _ => self.root().summary(self.root),
+        };
         Some(gone)
     }
 
@@ -284,6 +309,7 @@ impl Tree {
     pub(super) fn assert_invariants(&self) -> usize {
         let mut used = 0;
         let spans = self.check(self.root, self.height, &mut used);
+        assert_eq!(self.whole(), (spans > 0).then(|| self.slow_summary(self.root)));
         assert_eq!(used + self.spare.len(), self.nodes.len(), "a node leaked");
         assert!(self.height == 0 || self.root().len() >= 2, "the root is a chain");
         spans
