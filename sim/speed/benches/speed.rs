@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Parser;
+use clap::builder::PossibleValuesParser;
 use hostmem_speed::table::Table;
 use hostmem_speed::{Effort, bytes, campaign, exhaust, holes, huge, live, recordings, step};
 use serde_json::{Value, json};
@@ -18,8 +19,8 @@ struct Arguments {
     /// Writes the figures there as JSON, too
     #[arg(long, value_name = "FILE")]
     json: Option<PathBuf>,
-    /// Only these groups: live, holes, huge, bytes, step, campaign, exhaust, recordings
-    #[arg(long, value_name = "GROUP", num_args = 1..)]
+    /// Only these groups
+    #[arg(long, value_name = "GROUP", num_args = 1.., value_parser = groups())]
     only: Vec<String>,
     /// What this program asks of a child of its own
     #[arg(long, hide = true, num_args = 2, value_names = ["NAME", "LIVE"])]
@@ -41,6 +42,10 @@ const GROUPS: [Group; 8] = [
     ("exhaust", |effort| vec![exhaust::table(effort)]),
     ("recordings", |effort| vec![recordings::table(effort)]),
 ];
+
+fn groups() -> PossibleValuesParser {
+    PossibleValuesParser::new(GROUPS.map(|(name, _)| name))
+}
 
 fn main() -> ExitCode {
     let arguments = Arguments::parse();

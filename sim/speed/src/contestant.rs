@@ -299,9 +299,10 @@ impl Contestant for Kernel {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::stream::Plan;
+    use crate::stream::{Plan, Wish};
     use hostmem::random::Draw;
     use hostmem_interface::Backend as _;
+    use hostmem_model::{Judge, Judgement, ModelBackend};
     use hostmem_slow_twin::SlowTwinBackend;
 
     /// A benchmark of contestants that do not do the same work would be void.
@@ -323,6 +324,34 @@ mod tests {
                 assert!(answers.iter().all(|it| *it == answers[0]), "{op:x?}: {answers:x?}");
             }
         }
+    }
+
+    /// In steady state a call costs no memory: neither the model's nor the judge's, which
+    /// follows the model's answers here.
+    #[test]
+    fn a_call_in_steady_state_allocates_nothing() {
+        let mut draw = Draw::from_number(5);
+        let (mut plan, mut before) = Plan::with(500, &mut draw);
+        before.extend(plan.ops(5000, &mut draw));
+        let wishes = (0..5000).map(|_| Wish::draw(&mut draw));
+        let steady = wishes.filter(|it| !matches!(it.kind, Kind::Reserve | Kind::Release));
+        let calls: Vec<_> = steady.map(|wish| plan.realise(&wish).call()).collect();
+        let mut actor = Actor::new(State::new(Machine::WINDOWS_X64));
+        for op in &before {
+            actor.act(&op.call());
+        }
+        let subject = ModelBackend.open(&Machine::WINDOWS_X64).expect("a model");
+        let mut judge = Judge::new(actor.state.clone(), subject.description());
+        let counted = allocation_counter::measure(|| {
+            for call in &calls {
+                let Reply::Outcome { outcome, notified } = actor.act(call) else {
+                    unreachable!("the stream is lawful")
+                };
+                let judged = judge.judge(call, &judge.decide(call), &outcome, &notified);
+                assert!(matches!(judged, Judgement::Agrees { .. }), "{call:?}");
+            }
+        });
+        assert_eq!(counted.count_total, 0, "allocations in {} calls", calls.len());
     }
 
     /// The mix is the one that the table says.
