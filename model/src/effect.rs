@@ -137,7 +137,7 @@ impl State {
         match effect {
             Effect::None => {}
             Effect::Commit(pages, state) | Effect::Protect(pages, state) => {
-                self.space.set_pages(pages, *state);
+                self.set_pages(pages, *state);
             }
             other => self.apply_to_memory(other),
         }
@@ -152,7 +152,7 @@ impl State {
                 self.space.insert(Allocation::new(base, page, size / page, *terms, *state));
             }
             Effect::Decommit(pages) => {
-                self.space.set_pages(pages, PageState::RESERVED);
+                self.set_pages(pages, PageState::RESERVED);
                 let (at, size) = self.bytes_of(pages);
                 self.contents.clear(at, size);
             }
@@ -207,6 +207,11 @@ impl State {
         }
     }
 
+    #[inline(always)]
+    fn set_pages(&mut self, pages: &Pages, state: PageState) {
+        self.space.set_pages(pages.base, pages.slot, pages.range.clone(), state);
+    }
+
     fn bytes_of(&self, pages: &Pages) -> (Address, u64) {
         let page = self.space.machine().page;
         let at = pages.base.wrapping_add(pages.range.start * page);
@@ -218,7 +223,7 @@ impl State {
         let (base, page) = (allocation.base(), allocation.page_of(at));
         let state = allocation.state(page);
         debug_assert!(state.is_guarded(), "only an armed guard fires");
-        self.space.set_pages(&Pages::of(base, page..page + 1), state.disarmed());
+        self.set_pages(&Pages::of(base, page..page + 1), state.disarmed());
     }
 
     /// Remembers what of the range lies in free memory as a whole, and nothing of a range

@@ -16,7 +16,6 @@ use hostmem_interface::{
     Address, Machine, MemoryBasicInformation, Protection, RegionState, RegionType,
 };
 
-use crate::effect;
 use crate::index::GranuleMap;
 use crate::page::{ALLOCATION_MODIFIERS, PageState};
 use crate::pages::Pages;
@@ -377,13 +376,18 @@ impl Space {
     }
 
     #[inline(always)]
-    pub(crate) fn set_pages(&mut self, pages: &effect::Pages, state: PageState) {
-        let range = pages.range.clone();
-        let after = if state.is_committed() { range.end - range.start } else { 0 };
-        let there = self.map.value(pages.slot.0).is_some_and(|it| it.base == pages.base);
-        let slot = if there { pages.slot.0 } else { self.slot_of(pages.base) };
+    pub(crate) fn set_pages(
+        &mut self,
+        base: Address,
+        slot: Slot,
+        pages: Range<u64>,
+        state: PageState,
+    ) {
+        let after = if state.is_committed() { pages.end - pages.start } else { 0 };
+        let there = self.map.value(slot.0).is_some_and(|it| it.base == base);
+        let slot = if there { slot.0 } else { self.slot_of(base) };
         let allocation = self.map.value_mut(slot).expect("a live allocation");
-        let before = allocation.states.set(range, state.0);
+        let before = allocation.states.set(pages, state.0);
         self.committed_pages = self.committed_pages + after - before;
     }
 

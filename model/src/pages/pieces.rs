@@ -3,7 +3,7 @@
 //! The pages are taken in chunks of [`CHUNK`]. A map from the first chunk of each piece
 //! holds what the piece is: any number of chunks whose pages all have one state, or one
 //! chunk with four bits a page. So an untouched reservation of 256 GiB is one entry, and a
-//! patchwork of states costs about a byte a page and is scanned sixteen at a time.
+//! patchwork of states costs about half a byte a page and is scanned sixteen at a time.
 //!
 //! The form is canonical, which makes equality of content derivable: a mixed chunk has
 //! two states at least, and uniform neighbours differ. It also bounds `run_at`: a run
