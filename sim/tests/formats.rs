@@ -71,6 +71,7 @@ fn report() -> Report {
             version: "0.1.0".to_owned(),
             commit: owned("bd25c2d0000000000000000000000000000000ff"),
             seed: owned("42"),
+            backends: vec!["linux".to_owned(), "agent:./x --y".to_owned()],
             options: vec![
                 ("backend".to_owned(), "linux agent:./x --y".to_owned()),
                 ("cases".to_owned(), "10".to_owned()),

@@ -103,12 +103,8 @@ fn rows(document: &Value) -> Vec<&Value> {
 
 /// The backends of a run, as they were asked for.
 fn specs(documents: &[Value]) -> Vec<String> {
-    let Some(first) = documents.first() else { return Vec::new() };
-    if let Some(list) = first.get("backends").and_then(Value::as_array) {
-        return list.iter().filter_map(Value::as_str).map(str::to_owned).collect();
-    }
-    let options = first.get("options").and_then(|it| member(it, "backend"));
-    options.map(|text| vec![text.to_owned()]).unwrap_or_default()
+    let list = documents.first().and_then(|it| it.get("backends")).and_then(Value::as_array);
+    list.into_iter().flatten().filter_map(Value::as_str).map(str::to_owned).collect()
 }
 
 #[cfg(test)]
@@ -126,9 +122,8 @@ mod tests {
     fn the_first_failure_or_the_case_of_a_name_is_found_in_every_form() {
         let good = r#"{"scenario":"a.json","backend":"mine","verdict":"agrees"}"#;
         let bad = r#"{"scenario":"b.json","backend":"mine","verdict":"diverges"}"#;
-        let one =
-            format!(r#"{{"options":{{"backend":"mine=agent:./x"}},"results":[{good},{bad}]}}"#);
-        let lines = format!("{{\"options\":{{\"backend\":\"mine=agent:./x\"}}}}\n{good}\n{bad}\n");
+        let one = format!(r#"{{"backends":["linux","mine=agent:./x"],"results":[{good},{bad}]}}"#);
+        let lines = format!("{{\"backends\":[\"mine=agent:./x\"]}}\n{good}\n{bad}\n");
         let kept = bad.replace("verdict", "word");
         let kept =
             format!("{{\"backends\":[\"linux\",\"mine=agent:./x\"]}}\n{{\"result\":{kept}}}\n");
@@ -137,7 +132,7 @@ mod tests {
             assert_eq!((&*found.scenario, &*found.backend), ("b.json", "mine=agent:./x"), "{text}");
         }
         // Limits in front of a kind are no part of its name.
-        let limited = r#"{"options":{"backend":"{step=2000ms}agent:x=1"},"results":[ROW]}"#;
+        let limited = r#"{"backends":["{step=2000ms}agent:x=1"],"results":[ROW]}"#;
         let limited = limited.replace("ROW", &bad.replace("mine", "agent:x=1"));
         assert_eq!(read_of(&limited, None).unwrap().unwrap().backend, "{step=2000ms}agent:x=1");
         assert_eq!(read_of(&one, Some("a.json")).unwrap().unwrap().scenario, "a.json");

@@ -33,6 +33,8 @@ struct Head<'a> {
     commit: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     seed: Option<&'a str>,
+    #[serde(skip_serializing_if = "<[String]>::is_empty")]
+    backends: &'a [String],
     options: BTreeMap<&'a str, &'a str>,
 }
 
@@ -142,6 +144,7 @@ fn head(header: &Header) -> Head<'_> {
         hostmem: &header.version,
         commit: header.commit.as_deref(),
         seed: header.seed.as_deref(),
+        backends: &header.backends,
         options: header.options.iter().map(|(k, v)| (k.as_str(), v.as_str())).collect(),
     }
 }

@@ -42,6 +42,8 @@ pub struct Header {
     pub commit: Option<String>,
     /// The seed, of a run that has random work.
     pub seed: Option<String>,
+    /// The backends, as a user asks for them: their specifications may have blanks in them.
+    pub backends: Vec<String>,
     /// Every other option with the value that it came to, in a fixed order.
     pub options: Vec<(String, String)>,
 }

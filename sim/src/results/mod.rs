@@ -113,6 +113,7 @@ impl Campaign {
             version: self.hostmem.clone(),
             commit: self.commit.clone(),
             seed: self.random.as_ref().map(|random| random.seed.to_string()),
+            backends: self.backends.clone(),
             options,
         }
     }
