@@ -5,6 +5,8 @@ use hostmem_interface::{
     Machine, MemoryAccess, MemoryBasicInformation, OutPointer, Outcome, Protection, RegionState,
     Reply, Subject, Value,
 };
+use hostmem_model::actor::Actor;
+use hostmem_model::effect::Pages;
 use hostmem_model::rules::decide;
 use hostmem_model::space::Allocation;
 use hostmem_model::{ModelBackend, Simulator, State};
@@ -93,4 +95,29 @@ fn an_effect_means_the_same_wherever_the_allocation_is_held() {
         assert!(others.into_iter().all(|(_, pages)| pages == 0), "{order:?}");
         assert_eq!(state.space.find(at(7)).map(Allocation::committed_pages), Some(3));
     }
+}
+
+/// Pages of other allocations, or other pages, are others.
+#[test]
+fn effects_on_other_pages_are_others() {
+    let pages = |base, range| Pages::of(Address(base), range);
+    assert_eq!(pages(0x1_0000, 0..2), pages(0x1_0000, 0..2));
+    assert_ne!(pages(0x1_0000, 0..2), pages(0x2_0000, 0..2));
+    assert_ne!(pages(0x1_0000, 0..2), pages(0x1_0000, 0..3));
+}
+
+/// The second lawful answer to a query behind user space can be had too.
+#[test]
+fn a_query_may_write_nothing() {
+    let mut actor = Actor::new(State::new(Machine::WINDOWS_X64));
+    let address = Address(Machine::WINDOWS_X64.end());
+    let (buffer, length) = (OutPointer::Valid, MemoryBasicInformation::SIZE);
+    let query = Call::VirtualQuery { address, buffer, length };
+    let (reply, liked) = actor.act_preferring(&query, Outcome::is_done);
+    let Reply::Outcome { outcome, .. } = reply else { panic!("{reply:?}") };
+    let written = match outcome.value() {
+        Some(Value::Region(answer)) => answer.written,
+        other => panic!("{other:?}"),
+    };
+    assert!(liked && written == 0);
 }

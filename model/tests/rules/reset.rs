@@ -123,3 +123,24 @@ fn doubt_ends() {
     assert!(world.0.state.contents.permit(Address(P), &[0, 7]));
     assert!(world.0.state.contents.permit(Address(P), &[0, 0]), "nothing was undone");
 }
+
+/// Which pages hold something, and which are uncertain, is told by their addresses.
+#[test]
+fn written_and_uncertain_pages_are_told() {
+    let mut actions = vec![alloc(P, 8 * PAGE, RC, RW)];
+    actions.extend([1, 3, 4, 6].map(|page| write(P + page * PAGE + 9, &[7])));
+    actions.extend([4, 6].map(|page| alloc(P + page * PAGE, PAGE, RESET, RW)));
+    let world = World::after(&actions);
+    let contents = &world.0.state.contents;
+    let written = |from: u64, pages: u64| -> Vec<u64> {
+        let found = contents.written_in(Address(P + from * PAGE), pages * PAGE);
+        found.map(|at| (at.0 - P) / PAGE).collect()
+    };
+    assert_eq!(written(0, 8), [1, 3, 4, 6]);
+    assert_eq!(written(2, 2), [3]);
+    assert!(written(7, 1).is_empty());
+    let uncertain = |from: u64, pages: u64| {
+        contents.first_uncertain(Address(P + from * PAGE), pages * PAGE).map(|at| (at.0 - P) / PAGE)
+    };
+    assert_eq!([uncertain(0, 8), uncertain(5, 3), uncertain(0, 4)], [Some(4), Some(6), None]);
+}
