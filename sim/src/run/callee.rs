@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc::{Sender, channel};
+use std::sync::mpsc::{Receiver, RecvError, Sender, channel};
 use std::thread::{self, Scope};
 
 use hostmem_interface::scenario::{Action, Name, Place, Step};
@@ -120,7 +120,22 @@ impl Callee for Owned {
     }
 }
 
-type Job<'a> = (Call, Sender<Reply>, &'a dyn Subject, Option<Arc<Gate>>);
+/// A thread that carries calls out, one after the other, and answers them in their order. The
+/// channels last as long as it does: a case hands thousands of calls over.
+#[derive(Debug)]
+struct Worker {
+    jobs: Sender<(Call, Option<Arc<Gate>>)>,
+    replies: Receiver<Reply>,
+}
+
+impl Worker {
+    /// The next answer; a worker that panicked drops its end.
+    fn reply(&self) -> Reply {
+        self.replies.recv().unwrap_or_else(|RecvError| {
+            Reply::Broken(Breakage::Died("the thread that carried the call panicked".to_owned()))
+        })
+    }
+}
 
 /// Where the threads of a group wait for each other, so that their calls begin at one time:
 /// waking a thread takes longer than most calls do.
@@ -146,7 +161,7 @@ impl Gate {
 pub struct Threads<'scope, 'env> {
     subject: &'env dyn Subject,
     scope: &'scope Scope<'scope, 'env>,
-    workers: BTreeMap<u32, Sender<Job<'env>>>,
+    workers: BTreeMap<u32, Worker>,
 }
 
 impl std::fmt::Debug for Threads<'_, '_> {
@@ -161,34 +176,32 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         Self { subject, scope, workers: BTreeMap::new() }
     }
 
-    fn send(
-        &mut self,
-        thread: u32,
-        call: &Call,
-        gate: Option<&Arc<Gate>>,
-    ) -> std::sync::mpsc::Receiver<Reply> {
-        let worker = self.workers.entry(thread).or_insert_with(|| {
-            let (jobs, inbox) = channel::<Job<'env>>();
-            self.scope.spawn(move || {
-                for (call, answer, subject, gate) in inbox {
-                    if let Some(gate) = gate {
-                        gate.arrive();
-                        gate.wait();
-                    }
-                    // The case may have ended without waiting for the answer.
-                    let _ = answer.send(subject.call(&call));
-                }
-            });
-            jobs
-        });
-        let (answer, reply) = channel();
-        // A worker that is gone drops the sender, which reads as a death below.
-        let sent = worker.send((call.clone(), answer, self.subject, gate.cloned()));
+    fn send(&mut self, thread: u32, call: &Call, gate: Option<&Arc<Gate>>) -> &Worker {
+        let (subject, scope) = (self.subject, self.scope);
+        let worker = self.workers.entry(thread).or_insert_with(|| started(subject, scope));
+        // One that is gone cannot be sent anything, and will not answer either.
+        let sent = worker.jobs.send((call.clone(), gate.cloned()));
         if let (Err(_), Some(gate)) = (sent, gate) {
             gate.arrive();
         }
-        reply
+        worker
     }
+}
+
+fn started<'scope, 'env>(subject: &'env dyn Subject, scope: &'scope Scope<'scope, 'env>) -> Worker {
+    let (jobs, inbox) = channel::<(Call, Option<Arc<Gate>>)>();
+    let (answers, replies) = channel();
+    scope.spawn(move || {
+        for (call, gate) in inbox {
+            if let Some(gate) = gate {
+                gate.arrive();
+                gate.wait();
+            }
+            // The case may have ended without waiting for the answer.
+            let _ = answers.send(subject.call(&call));
+        }
+    });
+    Worker { jobs, replies }
 }
 
 impl Callee for Threads<'_, '_> {
@@ -196,7 +209,7 @@ impl Callee for Threads<'_, '_> {
         if issued.thread == 0 {
             return self.subject.call(issued.call);
         }
-        received(self.send(issued.thread, issued.call, None).recv())
+        self.send(issued.thread, issued.call, None).reply()
     }
 
     fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
@@ -216,7 +229,8 @@ impl Callee for Threads<'_, '_> {
             first.map(|at| threads.remove(at)).map(|_| &gate)
         };
         for (at, issued) in group.iter().enumerate().filter(|(_, issued)| issued.thread != 0) {
-            pending.push((at, self.send(issued.thread, issued.call, gate_of(issued.thread))));
+            self.send(issued.thread, issued.call, gate_of(issued.thread));
+            pending.push((at, issued.thread));
         }
         if gate_of(0).is_some() {
             gate.arrive();
@@ -225,8 +239,8 @@ impl Callee for Threads<'_, '_> {
         for (at, issued) in group.iter().enumerate().filter(|(_, issued)| issued.thread == 0) {
             replies[at] = Some(self.subject.call(issued.call));
         }
-        for (at, reply) in pending {
-            replies[at] = Some(received(reply.recv()));
+        for (at, thread) in pending {
+            replies[at] = self.workers.get(&thread).map(Worker::reply);
         }
         replies.into_iter().flatten().collect()
     }
@@ -242,12 +256,6 @@ impl Callee for Threads<'_, '_> {
     fn foresee(&mut self, calls: &[Foreseen]) {
         self.subject.foresee(calls);
     }
-}
-
-fn received<E>(reply: Result<Reply, E>) -> Reply {
-    reply.unwrap_or_else(|_| {
-        Reply::Broken(Breakage::Died("the thread that carried the call panicked".to_owned()))
-    })
 }
 
 /// The model, which gives the expected answer wherever that is lawful.

@@ -124,7 +124,18 @@ pub fn run_scenario(
     run_ahead(scenario, id, backend, true, &mut |run| run.all_steps(scenario, id, observe))
 }
 
-/// The same, and the subject is never told what comes next.
+/// The same of a scenario that was held against the law already ([`self_check`]): what needs to
+/// be done once for a file, not once for each subject.
+pub fn run_held(
+    scenario: &Scenario,
+    id: &str,
+    backend: &dyn Backend,
+    observe: Observe<'_>,
+) -> Outcome {
+    run_subjects(scenario, id, backend, true, &mut |run| run.all_steps(scenario, id, observe))
+}
+
+/// The same as [`run_scenario`], and the subject is never told what comes next.
 pub(crate) fn run_call_by_call(scenario: &Scenario, backend: &dyn Backend) -> Outcome {
     let quiet = &mut |_: &Step, _: &Answered| {};
     run_ahead(scenario, "", backend, false, &mut |run| run.all_steps(scenario, "", quiet))
@@ -161,8 +172,20 @@ impl Run<'_> {
     }
 }
 
-/// Carries out runs on fresh subjects until one counts.
+/// Holds a scenario against the law, then carries out runs.
 pub(super) fn run_ahead(
+    scenario: &Scenario,
+    id: &str,
+    backend: &dyn Backend,
+    ahead: bool,
+    carry_out: &mut dyn FnMut(Run<'_>) -> Outcome,
+) -> Outcome {
+    self_check(scenario, id)
+        .unwrap_or_else(|| run_subjects(scenario, id, backend, ahead, carry_out))
+}
+
+/// Carries out runs on fresh subjects until one counts.
+fn run_subjects(
     scenario: &Scenario,
     id: &str,
     backend: &dyn Backend,
@@ -170,9 +193,6 @@ pub(super) fn run_ahead(
     carry_out: &mut dyn FnMut(Run<'_>) -> Outcome,
 ) -> Outcome {
     let machine = scenario.machine.machine();
-    if let Some(contradiction) = self_check(scenario, id) {
-        return contradiction;
-    }
     let mut attempt = 0;
     let mut broken_ahead = None;
     loop {
