@@ -94,7 +94,7 @@ impl LinuxBackend {
     pub fn manager(&self, machine: &Machine) -> Result<LinuxManager, OpenError> {
         let options = self.options;
         let description = describe(machine, &options)?;
-        kernel_view::mappings(&(0..1)).map_err(|error| {
+        kernel_view::mappings(&(0..1), 0).map_err(|error| {
             OpenError::Unavailable(format!("/proc/self/maps cannot be read: {error}"))
         })?;
         let arena = Arena::open(options.arena, options.smallest_arena).map_err(|error| {

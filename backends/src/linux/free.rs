@@ -94,7 +94,7 @@ impl LinuxManager {
 /// Whether the kernel has so many mappings in a range that one in their place is a relief, even
 /// if both ends have to be split off.
 fn relieves(range: &Range<u64>) -> bool {
-    kernel_view::mappings(range).is_ok_and(|mappings| mappings.len() > 2)
+    kernel_view::mappings(range, 1).is_ok_and(|mappings| mappings.len() > 2)
 }
 
 /// Takes over what the kernel knows of writes to pages that are about to lose their memory.

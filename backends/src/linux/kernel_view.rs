@@ -1,7 +1,8 @@
 //! The kernel's own view of an address range: evidence about what is really mapped.
 //!
-//! `PROCMAP_QUERY` (Linux 6.11) answers for one mapping at a time, in half a microsecond;
-//! older kernels are asked through the text of `/proc/self/maps`. Both say the same.
+//! `PROCMAP_QUERY` (Linux 6.11) answers for one mapping at a time, in half a microsecond. The
+//! text of `/proc/self/maps` tells of all in half that time each, but of the whole process's:
+//! it is read where a range has many mappings, and on older kernels. Both say the same.
 //!
 //! Deliberately not here: what ought to be mapped (the checkpoint compares).
 
@@ -16,6 +17,8 @@ const QUERY_READABLE: u64 = 1;
 const QUERY_WRITABLE: u64 = 2;
 const QUERY_EXECUTABLE: u64 = 4;
 const QUERY_COVERING_OR_NEXT: u64 = 0x10;
+/// Ranges with more mappings than these are read from the text.
+const FEW: usize = 96;
 
 /// One mapping of the kernel's.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -42,12 +45,16 @@ struct ProcmapQuery {
     addresses: [u64; 2],
 }
 
-/// The mappings that overlap a range, ascending, cut to it.
+/// The mappings that overlap a range, ascending, cut to it. About how many there are decides
+/// how the kernel is asked, and nothing else.
 ///
 /// # Errors
 /// The kernel's, if `/proc/self/maps` cannot be read.
-pub(super) fn mappings(range: &Range<u64>) -> io::Result<Vec<Mapping>> {
+pub(super) fn mappings(range: &Range<u64>, about: usize) -> io::Result<Vec<Mapping>> {
     let maps = File::open("/proc/self/maps")?;
+    if about > FEW {
+        return by_text(maps, range);
+    }
     match by_query(&maps, range) {
         Err(error) if error.raw_os_error() == Some(libc::ENOTTY) => by_text(maps, range),
         other => other,
@@ -115,24 +122,38 @@ pub(super) fn covering_or_next(maps: &File, address: u64) -> io::Result<Option<M
 
 fn by_text(maps: File, range: &Range<u64>) -> io::Result<Vec<Mapping>> {
     let mut found = Vec::new();
-    for line in BufReader::new(maps).lines() {
-        let line = line?;
+    let mut lines = BufReader::with_capacity(1 << 16, maps);
+    let mut line = Vec::new();
+    while lines.read_until(b'\n', &mut line)? > 0 {
         let Some((mapping, prot)) = parse(&line) else {
+            let line = String::from_utf8_lossy(&line).into_owned();
             return Err(io::Error::new(io::ErrorKind::InvalidData, line));
         };
         push(&mut found, range, mapping, prot);
+        line.clear();
     }
     Ok(found)
 }
 
 /// Reads `start-end rwxp …`.
-fn parse(line: &str) -> Option<(Range<u64>, Prot)> {
-    let mut words = line.split_ascii_whitespace();
-    let (start, end) = words.next()?.split_once('-')?;
-    let range = u64::from_str_radix(start, 16).ok()?..u64::from_str_radix(end, 16).ok()?;
-    let letters = words.next()?;
-    let has = |letter| letters.contains(letter);
-    Some((range, Prot::of(has('r'), has('w'), has('x'))))
+fn parse(line: &[u8]) -> Option<(Range<u64>, Prot)> {
+    let mut words = line.split(|&byte| byte == b'-' || byte == b' ');
+    let range = hexadecimal(words.next()?)?..hexadecimal(words.next()?)?;
+    // Where a letter is missing, a `-` stands for it.
+    let letters = line.splitn(3, |&byte| byte == b' ').nth(1)?;
+    let has = |letter| letters.contains(&letter);
+    Some((range, Prot::of(has(b'r'), has(b'w'), has(b'x'))))
+}
+
+fn hexadecimal(digits: &[u8]) -> Option<u64> {
+    let add = |number: u64, digit: &u8| {
+        let digit = char::from(*digit).to_digit(16)?;
+        Some(number << 4 | u64::from(digit))
+    };
+    if digits.is_empty() || digits.len() > 16 {
+        return None;
+    }
+    digits.iter().try_fold(0, add)
 }
 
 fn push(found: &mut Vec<Mapping>, range: &Range<u64>, mapping: Range<u64>, prot: Prot) {
@@ -161,7 +182,7 @@ mod tests {
             Mapping { range: base + 0x6000..base + 0x8000, prot: Prot::NONE },
         ];
         let maps = || File::open("/proc/self/maps").unwrap();
-        assert_eq!(mappings(&range).unwrap(), expected);
+        assert_eq!(mappings(&range, expected.len()).unwrap(), expected);
         assert_eq!(by_text(maps(), &range).unwrap(), expected);
         match by_query(&maps(), &range) {
             Ok(found) => assert_eq!(found, expected),
@@ -171,8 +192,35 @@ mod tests {
     }
 
     #[test]
+    fn many_mappings_are_told_like_few() {
+        let arena = Arena::open(1 << 24, 1 << 24).unwrap();
+        let range = arena.range();
+        let pages = (range.start..range.end).step_by(0x2000);
+        for page in pages.clone() {
+            arena.protect(page..page + 0x1000, Prot::READ).unwrap();
+        }
+        let cut = |page, prot| Mapping { range: page..page + 0x1000, prot };
+        let expected: Vec<Mapping> = pages
+            .flat_map(|page| [cut(page, Prot::READ), cut(page + 0x1000, Prot::NONE)])
+            .collect();
+        assert!(expected.len() > 2 * FEW);
+        for about in [0, FEW, FEW + 1, usize::MAX] {
+            assert_eq!(mappings(&range, about).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn a_line_that_is_none_is_not_guessed() {
+        let read = parse(b"7f00-7f10 r-xp 00000000 00:00 0 [vdso]\n");
+        assert_eq!(read, Some((0x7F00..0x7F10, Prot::READ_EXECUTE)));
+        for wrong in ["", "7f00", "7f00-", "7f00-7f10", "7g00-7f10 r-xp 0", "-7f10 r-xp 0"] {
+            assert_eq!(parse(wrong.as_bytes()), None, "{wrong}");
+        }
+    }
+
+    #[test]
     fn nothing_is_told_of_a_range_that_is_not_mapped() {
-        assert_eq!(mappings(&(0x1000..0x2000)).unwrap(), []);
-        assert_eq!(mappings(&(0x7FFF_FFFF_F000..0x7FFF_FFFF_FFFF)).unwrap(), []);
+        assert_eq!(mappings(&(0x1000..0x2000), 1).unwrap(), []);
+        assert_eq!(mappings(&(0x7FFF_FFFF_F000..0x7FFF_FFFF_FFFF), 1).unwrap(), []);
     }
 }
