@@ -8,6 +8,8 @@
 //! Deliberately not here: heaps, memory load and announced mappings, which no call of a scope
 //! changes.
 
+use std::borrow::Borrow;
+
 use hostmem_interface::Address;
 use hostmem_model::State;
 use hostmem_model::contents::Contents;
@@ -28,13 +30,31 @@ impl Key {
     #[must_use]
     pub fn of(state: &State, layout: &Layout, base: Address) -> Self {
         let mut bytes = Vec::with_capacity(40);
-        for allocation in state.space.iter() {
-            put_allocation(allocation, layout, base, &mut bytes);
-        }
-        for (number, offset) in layout.pages.iter().enumerate() {
-            put_contents(&state.contents, number, base.wrapping_add(*offset), &mut bytes);
-        }
+        put_state(state, layout, base, &mut bytes);
         Self(bytes.into())
+    }
+}
+
+/// A key is found by its bytes, which need not be made a key for that.
+impl Borrow<[u8]> for Key {
+    fn borrow(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<&[u8]> for Key {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.into())
+    }
+}
+
+/// The bytes of [`Key::of`], appended.
+pub fn put_state(state: &State, layout: &Layout, base: Address, into: &mut Vec<u8>) {
+    for allocation in state.space.iter() {
+        put_allocation(allocation, layout, base, into);
+    }
+    for (number, offset) in layout.pages.iter().enumerate() {
+        put_contents(&state.contents, number, base.wrapping_add(*offset), into);
     }
 }
 

@@ -7,7 +7,7 @@
 use hostmem_interface::scenario::Scenario;
 
 use super::Search;
-use super::probe::{Probe, Trouble};
+use super::probe::{Probe, Trail, Trouble};
 use super::report::Failure;
 use crate::run::{Ending, run_scenario};
 
@@ -19,6 +19,15 @@ impl<'a> Search<'a> {
             probe.carry_out(self.call(*number))?;
         }
         Ok(probe)
+    }
+
+    /// The same once more, by what the first one left.
+    pub(super) fn reach_again(
+        &'a self,
+        sequence: &[u16],
+        trail: &Trail,
+    ) -> Result<Probe<'a>, Trouble> {
+        Probe::follow(self.backend, &self.layout, trail).map_or_else(|| self.reach(sequence), Ok)
     }
 
     /// What failed when, after `path`, the calls of `tried` were tried in turn.

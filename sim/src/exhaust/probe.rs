@@ -6,6 +6,10 @@
 //! it a subject whose answer to a call is right and whose state is wrong would go unnoticed
 //! wherever another sequence reaches the same state.
 //!
+//! A search comes to the same state again and again, each time on a fresh subject. What led
+//! there is judged once and leaves a [`Trail`]: a subject that answers it word for word as the
+//! first one did is where that one was, and so is the law.
+//!
 //! Deliberately not here: which calls are asked, and in which order.
 
 use hostmem_interface::scenario::SymbolicCall;
@@ -17,7 +21,7 @@ use hostmem_model::verdict::{Answer, Verdict};
 use hostmem_model::{Divergence, Judge, Judgement, State};
 
 use super::alphabet::{self, WORD};
-use super::canonical::Key;
+use super::canonical::{Key, put_state};
 use super::scope::Layout;
 use crate::run::{Ending, Finding};
 
@@ -56,6 +60,16 @@ pub struct Probe<'a> {
     judge: Judge,
     layout: &'a Layout,
     base: Address,
+    /// What was asked so far, and answered, while that is noted.
+    asked: Option<Vec<(Call, Reply)>>,
+}
+
+/// What led to a state, and what the law knows there.
+#[derive(Debug)]
+pub struct Trail {
+    asked: Vec<(Call, Reply)>,
+    judge: Judge,
+    base: Address,
 }
 
 impl std::fmt::Debug for Probe<'_> {
@@ -72,9 +86,27 @@ impl<'a> Probe<'a> {
         let shown = subject.description().machine;
         let state = State::new(hostmem_interface::Machine { commit_limit: None, ..shown });
         let judge = Judge::new(state, subject.description());
-        let mut probe = Self { subject, judge, layout, base: Address::NULL };
+        let asked = Some(Vec::new());
+        let mut probe = Self { subject, judge, layout, base: Address::NULL, asked };
         probe.find_hole()?;
         Ok(probe)
+    }
+
+    /// Another subject led to the same state; `None` if it does not answer the same on the way,
+    /// which may be lawful.
+    pub fn follow(backend: &dyn Backend, layout: &'a Layout, trail: &Trail) -> Option<Self> {
+        let subject = backend.open(&layout.machine).ok()?;
+        if !trail.asked.iter().all(|(call, reply)| subject.call(call) == *reply) {
+            return None;
+        }
+        let judge = trail.judge.clone();
+        Some(Self { subject, judge, layout, base: trail.base, asked: None })
+    }
+
+    /// What led to where the probe is; from then on it notes no more.
+    pub fn trail(&mut self) -> Trail {
+        let asked = self.asked.take().unwrap_or_default();
+        Trail { asked, judge: self.judge.clone(), base: self.base }
     }
 
     fn find_hole(&mut self) -> Result<(), Trouble> {
@@ -90,6 +122,12 @@ impl<'a> Probe<'a> {
     /// The canonical form of the state that the subject must be in.
     pub fn key(&self) -> Key {
         Key::of(&self.judge.state, self.layout, self.base)
+    }
+
+    /// Puts the bytes of [`Self::key`] there instead of what is there.
+    pub fn put_key(&self, into: &mut Vec<u8>) {
+        into.clear();
+        put_state(&self.judge.state, self.layout, self.base, into);
     }
 
     /// Has the subject carry out a call of the scope.
@@ -197,7 +235,11 @@ impl<'a> Probe<'a> {
     }
 
     fn judged(&mut self, call: &Call, verdict: &Verdict) -> Result<Outcome, Trouble> {
-        let (outcome, notified) = match self.subject.call(call) {
+        let reply = self.subject.call(call);
+        if let Some(asked) = &mut self.asked {
+            asked.push((call.clone(), reply.clone()));
+        }
+        let (outcome, notified) = match reply {
             Reply::Outcome { outcome, notified } => (outcome, notified),
             Reply::Unsupported(why) => return Err(Ending::Skipped(why).into()),
             Reply::Broken(how) => return Err(Ending::Broken(how).into()),

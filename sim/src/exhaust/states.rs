@@ -129,7 +129,9 @@ impl Search<'_> {
         expansion: &mut Expansion,
     ) -> Result<(), Trouble> {
         let mut probe = self.reach(path)?;
-        let here = probe.key();
+        let trail = probe.trail();
+        let (mut here, mut there) = (Vec::new(), Vec::new());
+        probe.put_key(&mut here);
         for number in self.numbers() {
             tried.push(number);
             let done = probe.carry_out(self.call(number))?;
@@ -140,17 +142,17 @@ impl Search<'_> {
             if done != Done::Something {
                 continue;
             }
-            let there = probe.key();
+            probe.put_key(&mut there);
             if there == here {
                 continue;
             }
             expansion.level.changes += 1;
             probe.look()?;
-            if keep && !reached.keys.contains(&there) {
-                expansion.successors.push((number, there));
+            if keep && !reached.keys.contains(&there[..]) {
+                expansion.successors.push((number, Key::from(&there[..])));
             }
             tried.clear();
-            probe = self.reach(path)?;
+            probe = self.reach_again(path, &trail)?;
         }
         // Whatever was refused since the last look has left no trace either.
         probe.look()
