@@ -2,9 +2,9 @@
 //!
 //! *Bare* is the same calls on a subject alone, by the same threads one after the other: names are
 //! resolved, answers are thrown away.
-//! *Cross-checked* is all that `check` does with its steps: every answer is judged, checkpoints look
-//! around at their usual places, the record grows. What is done once for a file, whatever the
-//! subject, is in neither: it is read, and held against the law.
+//! *Cross-checked* is all that `check` does with its steps: every answer is judged, checkpoints
+//! look around at their usual places, the record grows. What is done once for a file, whatever
+//! the subject, is in neither: it is read, and held against the law.
 
 use hostmem::files::builtin;
 use hostmem::run::Ending;
