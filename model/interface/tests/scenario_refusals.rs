@@ -101,6 +101,16 @@ fn what_is_no_json_text() {
 }
 
 #[test]
+fn at_most_4096_threads() {
+    let steps = |threads: std::ops::Range<u32>| {
+        let step = |thread| format!(r#"{{"call":"GetMemoryLoad","thread":{thread}}}"#);
+        file(&threads.map(step).collect::<Vec<_>>().join(",\n"))
+    };
+    assert!(scenario::read(steps(0..4096).as_bytes()).is_ok());
+    assert!(refusal(steps(0..4097)).ends_with(": \"thread\": more than 4096 threads"));
+}
+
+#[test]
 fn at_most_six_steps_overlap() {
     let step = |with: &u32| format!(r#"{{"call":"GetMemoryLoad","with":{with}}}"#);
     let steps = |groups: &[u32]| file(&groups.iter().map(step).collect::<Vec<_>>().join(",\n"));

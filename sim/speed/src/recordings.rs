@@ -8,7 +8,7 @@
 
 use hostmem::files::builtin;
 use hostmem::run::Ending;
-use hostmem::run::callee::{Callee, Issued, with_threads};
+use hostmem::run::callee::{Callee, Issued, with_threads_of};
 use hostmem::run::scenario::{run_held, self_check};
 use hostmem_interface::scenario::{Action, Place, Scenario, Step, SymbolicCall};
 use hostmem_interface::{Address, Backend, Call, MallocId, Outcome, Reply, Value};
@@ -187,7 +187,7 @@ fn bare(scenario: &Scenario, backend: &dyn Backend) -> Result<u64, String> {
     let machine = scenario.machine.machine();
     let subject = backend.open(&machine).map_err(|error| format!("{error:?}"))?;
     let mut bound: Vec<Address> = vec![Address::NULL; scenario.names.len()];
-    with_threads(&*subject, |callee| {
+    with_threads_of(&*subject, &scenario.steps, |callee| {
         let mut granted = 0;
         for step in &scenario.steps {
             let reply = match &step.action {

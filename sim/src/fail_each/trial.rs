@@ -18,7 +18,7 @@ use hostmem_model::State;
 
 use super::pass::{Pass, may_fail, set_level};
 use super::plan::{CallAt, Shortage, limited};
-use crate::run::callee::{Callee, with_threads};
+use crate::run::callee::{Callee, with_threads_of};
 use crate::run::case::Answered;
 use crate::run::needs::needs;
 use crate::run::scenario::{ATTEMPTS, closed, make_room, not_opened, shown_machine, unsuitable};
@@ -76,7 +76,7 @@ pub fn run(
             return before(Ending::Skipped(why), description.grain, missing);
         }
         make_room(&*subject, attempt);
-        let mut trial = with_threads(&*subject, |callee| {
+        let mut trial = with_threads_of(&*subject, &scenario.steps, |callee| {
             on_subject(scenario, &machine, callee, description, shortage, expects)
         });
         if trial.outcome.ending == Ending::Agrees {

@@ -176,9 +176,14 @@ impl<'scope, 'env> Threads<'scope, 'env> {
         Self { subject, scope, workers: BTreeMap::new() }
     }
 
-    fn send(&mut self, thread: u32, call: &Call, gate: Option<&Arc<Gate>>) -> &Worker {
+    /// A thread, which is started if it is not there yet. Thread 0 is the caller's.
+    fn worker(&mut self, thread: u32) -> &Worker {
         let (subject, scope) = (self.subject, self.scope);
-        let worker = self.workers.entry(thread).or_insert_with(|| started(subject, scope));
+        self.workers.entry(thread).or_insert_with(|| started(subject, scope))
+    }
+
+    fn send(&mut self, thread: u32, call: &Call, gate: Option<&Arc<Gate>>) -> &Worker {
+        let worker = self.worker(thread);
         // One that is gone cannot be sent anything, and will not answer either.
         let sent = worker.jobs.send((call.clone(), gate.cloned()));
         if let (Err(_), Some(gate)) = (sent, gate) {
@@ -322,5 +327,22 @@ impl Callee for Lawful {
 
 /// Runs `body` with a callee for `subject`.
 pub fn with_threads<T>(subject: &dyn Subject, body: impl FnOnce(&mut dyn Callee) -> T) -> T {
-    thread::scope(|scope| body(&mut Threads::new(subject, scope)))
+    with_threads_of(subject, &[], body)
+}
+
+/// The same, and the threads of these steps are there before `body` begins. In a process that a
+/// subject shares with us, the stack of a thread that begins later might take a place which the
+/// case has just found free.
+pub fn with_threads_of<T>(
+    subject: &dyn Subject,
+    steps: &[Step],
+    body: impl FnOnce(&mut dyn Callee) -> T,
+) -> T {
+    thread::scope(|scope| {
+        let mut threads = Threads::new(subject, scope);
+        for step in steps.iter().filter(|step| step.thread != 0) {
+            threads.worker(step.thread);
+        }
+        body(&mut threads)
+    })
 }

@@ -13,7 +13,7 @@ use hostmem_interface::{
 };
 use hostmem_model::{RuleId, State};
 
-use crate::run::callee::{Callee, Lawful, with_threads};
+use crate::run::callee::{Callee, Lawful, with_threads_of};
 use crate::run::case::{Answered, Case, Ending};
 use crate::run::coverage::Coverage;
 use crate::run::group::group_length;
@@ -207,7 +207,7 @@ fn run_subjects(
             return Outcome { missing, ..skipped };
         }
         make_room(&*subject, attempt);
-        let outcome = with_threads(&*subject, |callee| {
+        let outcome = with_threads_of(&*subject, &scenario.steps, |callee| {
             carry_out(Run { callee, subject: Some(&*subject), description, ahead })
         });
         if let Some(wrong) = subject.went_wrong_ahead() {

@@ -46,6 +46,8 @@ pub const MAX_READ: u64 = 64 << 20;
 pub const MAX_WRITTEN: u64 = 1 << 30;
 /// The most steps that may overlap in time.
 pub const MAX_GROUP: usize = 6;
+/// The most threads: a replay has them all, and a system has only so many.
+pub const MAX_THREADS: usize = 4096;
 
 /// How strong the evidence for a law is.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]

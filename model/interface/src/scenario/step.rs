@@ -2,6 +2,7 @@
 //!
 //! Deliberately not here: the members of `expect` ([`super::expect`]).
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use super::json::{Json, Member, Node, quote};
@@ -9,7 +10,8 @@ use super::names::{Lane, Names};
 use super::read::ReadError;
 use super::table::{self, Binds, COMMON, SHAPES, Shape, Word};
 use super::{
-    Action, MAX_GROUP, MAX_READ, MAX_WRITTEN, Name, Place, Step, SymbolicCall, expect, value,
+    Action, MAX_GROUP, MAX_READ, MAX_THREADS, MAX_WRITTEN, Name, Place, Step, SymbolicCall, expect,
+    value,
 };
 use crate::{
     AllocationType, Call, CriticalLevel, Data, FreeType, Hresult, MallocType, OutPointer,
@@ -25,6 +27,7 @@ pub(super) struct Steps {
     with: Option<u64>,
     group: u32,
     members: usize,
+    threads: BTreeSet<u32>,
 }
 
 impl Steps {
@@ -37,6 +40,11 @@ impl Steps {
     pub(super) fn read(&mut self, node: &Node<'_>) -> Result<Step, ReadError> {
         let fields = Fields::of(node)?;
         let thread = fields.optional("thread", value::number_32)?.unwrap_or(0);
+        self.threads.insert(thread);
+        if self.threads.len() > MAX_THREADS {
+            let node = fields.get("thread").unwrap_or(fields.step);
+            return Err(node.wrong(format!("more than {MAX_THREADS} threads")));
+        }
         let with = fields.optional("with", |node| value::number_in(node, u64::MAX))?;
         let lane = self.enter_group(&fields, with, thread)?;
         let action = Builder { fields: &fields, names: &self.names, lane }.action()?;
