@@ -121,3 +121,22 @@ fn a_query_may_write_nothing() {
     };
     assert!(liked && written == 0);
 }
+
+/// The runs of a part of an allocation are cut at its ends.
+#[test]
+fn runs_are_cut_at_the_ends_of_what_was_asked_for() {
+    let mut actor = Actor::new(State::new(Machine::WINDOWS_X64));
+    let call = |address, size, kind| Call::VirtualAlloc {
+        address: Address(address),
+        size,
+        kind,
+        protect: Protection::READONLY,
+        critical: CriticalLevel::TASK,
+    };
+    actor.act(&call(0x1_0000, 0x8000, AllocationType::RESERVE));
+    actor.act(&call(0x1_2000, 0x2000, AllocationType::COMMIT));
+    let allocation = actor.state.space.find(Address(0x1_0000)).expect("it was reserved");
+    let runs: Vec<_> = allocation.runs(1..5).map(|(run, at)| (run, at.protection())).collect();
+    let (reserved, committed) = (Protection(0), Protection::READONLY);
+    assert_eq!(runs, [(1..2, reserved), (2..4, committed), (4..5, reserved)]);
+}
