@@ -190,6 +190,10 @@ impl<'a> Stage<'a> {
         let bytes = self.certain_bytes(&verdict);
         let before = self.actor.state.clone();
         let Reply::Outcome { outcome, .. } = self.actor.act(&call) else { return None };
+        if bytes.is_none() && matches!(outcome.value(), Some(Value::Bytes(_))) {
+            // What the model saw of uncertain pages is its own choice: they stay uncertain.
+            self.actor.state = before.clone();
+        }
         let changes = if outcome.is_done() || matches!(outcome, Outcome::Faulted(_)) {
             self.changes(&before, &verdict.first.effect)
         } else {
@@ -357,5 +361,39 @@ impl Rehearsed {
     pub fn may_fault(&self) -> bool {
         let fault = |answer: &Answer| matches!(answer, Answer::Fault(_) | Answer::FaultIn(..));
         self.verdict.readings().any(|reading| fault(&reading.answer))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A system may have dropped a page that was reset before it was read or written again:
+    /// nothing that is said of it later may rest on what the model saw.
+    #[test]
+    fn what_a_reset_page_holds_stays_in_doubt_whatever_the_model_saw() {
+        let text = r#"{ "format": "hostmem/1", "about": "a reset", "rules": [],
+            "source": "-", "needs": [], "steps": [
+            { "call": "VirtualAlloc", "address": null, "size": "0x2000",
+              "type": "MEM_RESERVE|MEM_COMMIT", "protect": "PAGE_READWRITE", "bind": "p" },
+            { "call": "Write", "address": "p", "size": "0x2000", "fill": 90 },
+            { "call": "VirtualAlloc", "address": "p", "size": "0x1000", "type": "MEM_RESET",
+              "protect": "PAGE_READWRITE" },
+            { "call": "Read", "address": "p", "size": 4 },
+            { "call": "Write", "address": "p+8", "bytes": "11" },
+            { "call": "Read", "address": "p", "size": 4 },
+            { "call": "Read", "address": "p+0x1000", "size": 4 } ] }"#;
+        let scenario = hostmem_interface::scenario::read(text.as_bytes()).expect("a scenario");
+        let rehearsal = Rehearsal::of(&scenario).expect("the model carries it out");
+        let reads = rehearsal.lines.iter().filter_map(|line| match &line.act {
+            Act::Call(act) if matches!(act.call, Call::Read { .. }) => {
+                Some((&act.at, act.bytes.as_deref().map(|bytes| bytes[0])))
+            }
+            _ => None,
+        });
+        let at = |offset| Where::Named("p".to_owned(), offset);
+        let (first, second) = (at(0), at(0x1000));
+        let certain = (&second, Some(90));
+        assert_eq!(reads.collect::<Vec<_>>(), [(&first, None), (&first, None), certain, certain]);
     }
 }
