@@ -319,13 +319,13 @@ impl<'a> Case<'a> {
                     self.readings.push(rule);
                 }
                 if step.is_some() {
-                    self.record.step(Some(rule), Some(verdict), &outcome);
+                    self.record.step(Some(rule), Some(verdict), call, &outcome);
                 }
                 ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
             }
             Judgement::OutOfMemory(_) if self.is_expected(step, &outcome) => {
                 self.coverage.add(HR_01, &outcome);
-                self.record.step(Some(HR_01), Some(verdict), &outcome);
+                self.record.step(Some(HR_01), Some(verdict), call, &outcome);
                 ControlFlow::Continue(Answered { rule: Some(HR_01), outcome, notified })
             }
             Judgement::OutOfMemory(_) => {
@@ -335,7 +335,7 @@ impl<'a> Case<'a> {
                 let rule = otherwise.rule;
                 self.taken(start, end, otherwise)?;
                 self.passed_over = true;
-                self.record.step(None, None, &outcome);
+                self.record.step(None, None, call, &outcome);
                 ControlFlow::Continue(Answered { rule: Some(rule), outcome, notified })
             }
             Judgement::Diverges(divergence) if step.is_some() => self.diverge(divergence),
@@ -397,7 +397,7 @@ impl<'a> Case<'a> {
         self.tell(step, answered);
         self.bind(step, call, &answered.outcome);
         if answered.rule.is_none() {
-            self.record.step(None, None, &answered.outcome);
+            self.record.step(None, None, call, &answered.outcome);
         }
         match &step.expect {
             Some(_) => self.compare(step, answered),
@@ -462,9 +462,6 @@ impl<'a> Case<'a> {
             self.bound.resize(at + 1, None);
             self.heaps.resize(at + 1, None);
             self.shown.resize(at + 1, Binding::Nothing);
-        }
-        if let Some(Binding::Range { base, .. }) = binding {
-            self.record.bound(name.0, base);
         }
         self.bound[at] = binding;
         self.heaps[at] = heap;

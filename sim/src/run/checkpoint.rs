@@ -239,11 +239,12 @@ impl Case<'_> {
         let fits = contiguous == wanted(outputs.and_then(|it| it.contiguous))
             && apart == wanted(outputs.and_then(|it| it.no_adjacent_free));
         let outcome = Outcome::ok();
-        self.record.step(Some(VQ_13), None, &outcome);
+        // No call of the case, and one that tells of no address.
+        let nothing = Call::GetMemoryLoad;
+        self.record.step(Some(VQ_13), None, &nothing, &outcome);
         if fits {
             self.coverage.add(VQ_13, &outcome);
             let answered = Answered { rule: Some(VQ_13), outcome, notified: Vec::new() };
-            let nothing = Call::GetMemoryLoad;
             debug_assert!(step.bind.is_none(), "a walk binds nothing");
             return self.conclude(step, &nothing, &answered);
         }

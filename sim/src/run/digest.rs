@@ -1,12 +1,11 @@
 //! The record of a case: what was decided and what came of it, in a form that is equal on
 //! every machine and for every lawful placement.
 //!
-//! Addresses are written relative to the name that they belong to; what the law leaves open
-//! (sizes of unowned regions, memory load, the reading of a permitted choice) is left out.
+//! An address that comes back is written as its distance from the address that was asked about;
+//! what the law leaves open (sizes of unowned regions, memory load, the reading of a permitted
+//! choice) is left out.
 
-use std::collections::BTreeMap;
-
-use hostmem_interface::{Address, Outcome, Value};
+use hostmem_interface::{Address, Call, Outcome, Value};
 use sha2::{Digest as _, Sha256};
 
 use hostmem_model::RuleId;
@@ -29,7 +28,6 @@ const fn is_choice(answer: &Answer) -> bool {
 pub struct Record {
     hash: Sha256,
     line: Vec<u8>,
-    bases: BTreeMap<u64, u32>,
 }
 
 impl Record {
@@ -38,16 +36,17 @@ impl Record {
     pub fn new(case: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(case);
-        Self { hash, line: Vec::new(), bases: BTreeMap::new() }
+        Self { hash, line: Vec::new() }
     }
 
-    /// A name was bound to an address.
-    pub fn bound(&mut self, name: u32, at: Address) {
-        self.bases.insert(at.0, name);
-    }
-
-    /// A step came out.
-    pub fn step(&mut self, rule: Option<RuleId>, verdict: Option<&Verdict>, outcome: &Outcome) {
+    /// A step's call came out.
+    pub fn step(
+        &mut self,
+        rule: Option<RuleId>,
+        verdict: Option<&Verdict>,
+        call: &Call,
+        outcome: &Outcome,
+    ) {
         self.line.clear();
         self.line.extend(rule.map_or("-", |rule| rule.rule().id).as_bytes());
         self.line.push(b' ');
@@ -56,7 +55,8 @@ impl Record {
         if open {
             self.line.push(b'~');
         } else {
-            self.outcome(outcome);
+            let asked = call.address().copied().unwrap_or(Address::NULL);
+            self.outcome(asked, outcome);
         }
         self.line.push(b'\n');
         self.hash.update(&self.line);
@@ -69,11 +69,11 @@ impl Record {
         self.hash.finalize().into()
     }
 
-    fn outcome(&mut self, outcome: &Outcome) {
+    fn outcome(&mut self, asked: Address, outcome: &Outcome) {
         match outcome {
             Outcome::Done { value, .. } => {
                 self.line.push(b'+');
-                self.value(value);
+                self.value(asked, value);
             }
             Outcome::Refused(refusal) => {
                 self.line.push(b'-');
@@ -83,20 +83,20 @@ impl Record {
             Outcome::Faulted(fault) => {
                 self.line.push(b'!');
                 self.line.extend(fault.status.0.to_le_bytes());
-                self.address(fault.at);
+                self.distance(asked, fault.at);
             }
         }
     }
 
-    fn value(&mut self, value: &Value) {
+    fn value(&mut self, asked: Address, value: &Value) {
         match value {
             Value::Nothing | Value::Load(_) | Value::Malloc(_) => {}
-            Value::Address(address) => self.address(*address),
+            Value::Address(address) => self.distance(asked, *address),
             Value::Old(protect) => self.line.extend(protect.0.to_le_bytes()),
             Value::Region(answer) => {
                 let region = &answer.information;
-                self.address(region.base_address);
-                self.address(region.allocation_base);
+                self.distance(asked, region.base_address);
+                self.distance(asked, region.allocation_base);
                 self.line.extend(region.region_size.to_le_bytes());
                 for word in
                     [region.allocation_protect.0, region.state.0, region.protect.0, region.kind.0]
@@ -107,20 +107,13 @@ impl Record {
             Value::Bytes(bytes) => self.line.extend(bytes),
             Value::Pages { pages, .. } => {
                 for page in pages {
-                    self.address(*page);
+                    self.distance(asked, *page);
                 }
             }
         }
     }
 
-    /// The newest name at or below an address, and how far beyond it the address lies.
-    fn address(&mut self, at: Address) {
-        match self.bases.range(..=at.0).next_back() {
-            Some((base, name)) => {
-                self.line.extend(name.to_le_bytes());
-                self.line.extend((at.0 - base).to_le_bytes());
-            }
-            None => self.line.extend(at.0.to_le_bytes()),
-        }
+    fn distance(&mut self, asked: Address, at: Address) {
+        self.line.extend(at.0.wrapping_sub(asked.0).to_le_bytes());
     }
 }
