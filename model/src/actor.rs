@@ -79,6 +79,7 @@ impl Actor {
         }
     }
 
+    /// What is open is weighed; kept out of line, so that the plain way stays short.
     #[inline(never)]
     fn choose_and_carry_out(&mut self, call: &Call, verdict: &Verdict) -> Reply {
         self.act_under(verdict, call, |_| true).0
@@ -134,6 +135,7 @@ impl Actor {
         (self.carry_out(call, chosen.outcome, &chosen.effect), liked)
     }
 
+    /// Does what was chosen, and tells of it.
     #[inline(always)]
     fn carry_out(&mut self, call: &Call, outcome: Outcome, effect: &Effect) -> Reply {
         if let (Call::Execute { address }, Outcome::Done { .. }) = (call, &outcome)
@@ -239,6 +241,7 @@ impl Actor {
         })
     }
 
+    /// The same, of answers that few calls have.
     #[inline(never)]
     fn settled_less_often(&self, answer: &Answer) -> Option<Outcome> {
         Some(match answer {

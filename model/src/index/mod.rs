@@ -144,7 +144,7 @@ impl<V> GranuleMap<V> {
     }
 
     /// The span that covers `granule`.
-    #[inline(always)]
+    #[inline]
     pub fn at(&self, granule: u32) -> Option<Span<'_, V>> {
         let span = self.tree.floor(granule).filter(|span| granule < span.end)?;
         Some(self.span(span))

@@ -5,6 +5,7 @@
 
 mod access;
 mod alloc;
+mod effects;
 mod free;
 mod heaps;
 mod judge;
