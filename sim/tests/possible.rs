@@ -1,9 +1,9 @@
 //! Which states steps that overlapped may leave, told from what they answered.
 
-use hostmem::run::possible::{Heard, Possible, follows, orders, same};
+use hostmem::run::possible::{Heard, Possible, follows, furthest, orders, same};
 use hostmem_interface::{
     Address, AllocationType, Backend as _, Call, CriticalLevel, FreeType, Machine,
-    MemoryBasicInformation, OutPointer, Outcome, Protection, Reply, Subject,
+    MemoryBasicInformation, OutPointer, Outcome, Protection, Refusal, Reply, Subject, Win32Error,
 };
 use hostmem_model::{Judge, ModelBackend, State};
 
@@ -125,4 +125,19 @@ fn an_answer_that_another_step_explains_is_lawful_and_one_that_nothing_explains_
     let twice = [heard(), heard()];
     assert!(orders(&pair.judge, &twice).is_empty());
     assert_eq!(orders(&pair.judge, &twice[..1]).len(), 1);
+}
+
+/// A manager that refuses the loser of a race in another way than the law asks for is blamed for
+/// that, whichever of the two it was.
+#[test]
+fn the_longest_lawful_beginning_does_not_depend_on_who_won() {
+    let mut pair = Pair::new();
+    let call = Call::VirtualFree { address: pair.reserve(), size: 0, kind: FreeType::RELEASE };
+    let won = Outcome::ok();
+    let lost = Outcome::Refused(Refusal::from_win32(Win32Error::ERROR_INVALID_PARAMETER));
+    for (outcomes, longest) in [([&won, &lost], [0]), ([&lost, &won], [1])] {
+        let heard = outcomes.map(|outcome| Heard { call: &call, outcome, notified: &[] });
+        assert!(orders(&pair.judge, &heard).is_empty());
+        assert_eq!(furthest(&pair.judge, &heard), longest);
+    }
 }

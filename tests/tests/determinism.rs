@@ -5,8 +5,10 @@ use std::thread;
 use hostmem::campaign::plan::RandomPlan;
 use hostmem::engine::{Engine, Settings};
 use hostmem::report::{CaseResult, digest};
+use hostmem::run::{Ending, run_scenario};
 use hostmem::runner::Runner;
 use hostmem::seed::Seed;
+use hostmem_interface::scenario::read;
 use hostmem_interface::{Backend, Machine};
 use hostmem_model::ModelBackend;
 
@@ -59,6 +61,34 @@ fn a_record_does_not_tell_where_memory_lay() {
             assert_eq!(first.record, second.record, "{profile} {index}");
         }
     }
+}
+
+/// Which of two threads is served first is chance; here it is the order in the file.
+#[test]
+fn a_record_does_not_tell_who_won_a_race() {
+    let file = |first: u32, second: u32| {
+        let reserve = |offset: u32| {
+            format!(
+                r#"{{ "call": "VirtualAlloc", "address": "h+{offset:#x}", "size": "0x10000",
+                "type": "MEM_RESERVE", "protect": "PAGE_READWRITE", "with": 1 }}"#
+            )
+        };
+        let text = format!(
+            r#"{{ "format": "hostmem/1", "about": "a race", "rules": [], "steps": [
+            {{ "call": "Hole", "size": "0x40000", "bind": "h" }}, {}, {},
+            {{ "call": "VirtualQuery", "address": "h" }} ] }}"#,
+            reserve(first),
+            reserve(second)
+        );
+        read(text.as_bytes()).expect("a scenario")
+    };
+    let record = |first, second| {
+        let scenario = file(first, second);
+        let outcome = run_scenario(&scenario, "", &ModelBackend, &mut |_, _| {});
+        assert!(matches!(outcome.ending, Ending::Agrees), "{:?}", outcome.ending);
+        outcome.record
+    };
+    assert_eq!(record(0, 0x8000), record(0x8000, 0));
 }
 
 #[test]

@@ -3,7 +3,8 @@
 //!
 //! An address that comes back is written as its distance from the address that was asked about;
 //! what the law leaves open (sizes of unowned regions, memory load, the reading of a permitted
-//! choice) is left out.
+//! choice) is left out. So is everything from the first steps on that overlap in time: which
+//! of them is served first is chance, and what follows may rest on it.
 
 use hostmem_interface::{Address, Call, Outcome, Value};
 use sha2::{Digest as _, Sha256};
@@ -28,6 +29,8 @@ const fn is_choice(answer: &Answer) -> bool {
 pub struct Record {
     hash: Sha256,
     line: Vec<u8>,
+    /// Which of several overlapping steps came first may decide all that follows.
+    by_chance: bool,
 }
 
 impl Record {
@@ -36,7 +39,7 @@ impl Record {
     pub fn new(case: &[u8]) -> Self {
         let mut hash = Sha256::new();
         hash.update(case);
-        Self { hash, line: Vec::new() }
+        Self { hash, line: Vec::new(), by_chance: false }
     }
 
     /// A step's call came out.
@@ -47,6 +50,9 @@ impl Record {
         call: &Call,
         outcome: &Outcome,
     ) {
+        if self.by_chance {
+            return;
+        }
         self.line.clear();
         self.line.extend(rule.map_or("-", |rule| rule.rule().id).as_bytes());
         self.line.push(b' ');
@@ -60,6 +66,14 @@ impl Record {
         }
         self.line.push(b'\n');
         self.hash.update(&self.line);
+    }
+
+    /// Steps that may overlap in time come next.
+    pub fn overlap(&mut self) {
+        if !self.by_chance {
+            self.hash.update(b"overlap\n");
+            self.by_chance = true;
+        }
     }
 
     /// The case ended with this word.

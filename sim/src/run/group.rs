@@ -11,7 +11,7 @@ use hostmem_interface::{Call, MemoryAvailable, Outcome};
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending, address_in};
-use crate::run::possible::{Heard, Possible, orders};
+use crate::run::possible::{Heard, Possible, furthest, orders};
 use hostmem_interface::scenario::fits::outcome_fits;
 
 /// One step of a group with what came of it.
@@ -41,6 +41,7 @@ impl Case<'_> {
         if steps.len() == 1 || !simple {
             return steps.iter().try_for_each(|step| self.step(step));
         }
+        self.record.overlap();
         let mut calls = Vec::new();
         for step in steps {
             let Action::Call(call) = &step.action else { continue };
@@ -124,7 +125,8 @@ impl Case<'_> {
     }
 
     /// The orders in which every outcome is lawful, one for each state that they leave, or
-    /// the divergence of the order of the file.
+    /// the divergence of the first step that does not fit behind as many others as do: which
+    /// of two was served first must not decide what a subject is blamed for.
     fn lawful_orders(
         &mut self,
         members: &[Member<'_>],
@@ -142,13 +144,15 @@ impl Case<'_> {
             }
             return ControlFlow::Continue(found);
         }
-        // No order: tell of the first step that the file's own order does not permit.
-        for Member { number, step, call, outcome, notified } in members {
+        let mut order = furthest(&self.judge, &heard);
+        order.extend((0..members.len()).filter(|at| !order.contains(at)).collect::<Vec<_>>());
+        for at in order {
+            let Member { number, step, call, outcome, notified } = &members[at];
             self.steps = before + number;
             let verdict = self.judge.decide(call);
             self.judged(Some(step), call, &verdict, outcome.clone(), notified.clone())?;
         }
-        unreachable!("the order of the file is one of the orders that were tried")
+        unreachable!("this order is one of those that were tried")
     }
 }
 

@@ -60,16 +60,18 @@ pub fn orders_under(
     steps: &[Heard<'_>],
     before: &dyn Fn(usize, usize) -> bool,
 ) -> Vec<Possible> {
-    let search = |follows| {
-        let footprints = steps.iter().map(|step| Footprint::of(step, judge)).collect();
-        let mut search = Search { steps, footprints, follows, before, found: Vec::new() };
-        search.go_on(judge, &mut Vec::new());
-        search.found
-    };
+    let search = |follows| Search::run(judge, steps, follows, before).found;
     // That something unknown was in the way explains any refusal of a place: not while another
     // step explains it.
     let explained: Vec<Possible> = search(agrees);
     if explained.is_empty() { search(follows) } else { explained }
+}
+
+/// The longest beginning of an order in which every answer is lawful, for steps of which no
+/// order is lawful as a whole; of several, the one nearest to the order of the file.
+#[must_use]
+pub fn furthest(judge: &Judge, steps: &[Heard<'_>]) -> Vec<usize> {
+    Search::run(judge, steps, follows, &|_, _| false).furthest
 }
 
 type Follows = fn(&mut Judge, &Heard<'_>) -> bool;
@@ -80,11 +82,28 @@ struct Search<'a> {
     follows: Follows,
     before: &'a dyn Fn(usize, usize) -> bool,
     found: Vec<Possible>,
+    furthest: Vec<usize>,
 }
 
-impl Search<'_> {
+impl<'a> Search<'a> {
+    fn run(
+        judge: &Judge,
+        steps: &'a [Heard<'a>],
+        follows: Follows,
+        before: &'a dyn Fn(usize, usize) -> bool,
+    ) -> Self {
+        let footprints = steps.iter().map(|step| Footprint::of(step, judge)).collect();
+        let (found, furthest) = (Vec::new(), Vec::new());
+        let mut search = Self { steps, footprints, follows, before, found, furthest };
+        search.go_on(judge, &mut Vec::new());
+        search
+    }
+
     /// Tries every step that can come next, depth first.
     fn go_on(&mut self, judge: &Judge, order: &mut Vec<usize>) {
+        if order.len() > self.furthest.len() {
+            self.furthest.clone_from(order);
+        }
         if order.len() == self.steps.len() {
             let new = self.found.iter().all(|it| !same(&it.judge.state, &judge.state));
             if new {
