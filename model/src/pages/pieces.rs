@@ -43,6 +43,17 @@ pub(super) struct Pieces {
     tally: Tally,
 }
 
+impl Piece {
+    /// The committed pages of a part of it; of a mixed piece, in its chunk.
+    fn count(&self, part: &Range<u64>) -> u64 {
+        match self {
+            Self::Uniform(0) => 0,
+            Self::Uniform(_) => part.end - part.start,
+            Self::Mixed(states) => nibbles::count(&states[..], places(part)) as u64,
+        }
+    }
+}
+
 /// Place of a page in its chunk.
 fn place(page: u64) -> usize {
     usize::try_from(page % PAGES).expect("a place in a chunk is small")
@@ -101,13 +112,10 @@ impl Pieces {
 
     /// The committed pages of a range, piece by piece.
     fn count(&self, range: Range<u64>) -> u64 {
-        self.parts(range)
-            .map(|(part, piece)| match piece {
-                Piece::Uniform(0) => 0,
-                Piece::Uniform(_) => part.end - part.start,
-                Piece::Mixed(states) => nibbles::count(&states[..], places(&part)) as u64,
-            })
-            .sum()
+        if let Some(chunk) = only_chunk(&range) {
+            return self.piece(chunk).1.count(&range);
+        }
+        self.parts(range).map(|(part, piece)| piece.count(&part)).sum()
     }
 
     /// The first reserved page of a range, piece by piece.
@@ -125,6 +133,15 @@ impl Pieces {
     /// Gives the pages of `range`, which is not empty, the state `state`. Returns how
     /// many of them were committed.
     pub(super) fn set(&mut self, range: Range<u64>, state: u8) -> u64 {
+        // Most ranges are part of a chunk, and one look is enough then.
+        let count = range.end - range.start;
+        let part = only_chunk(&range).filter(|_| count < PAGES && range.end < self.len);
+        if let Some(chunk) = part {
+            let before = self.set_in_chunk(chunk, places(&range), state);
+            let after = if state == 0 { 0 } else { count };
+            self.tally.change(&range, before, after);
+            return before;
+        }
         let Cut { head, whole, tail } = self.tally.cut(range.clone());
         let mut before = self.tally.committed(whole.clone());
         self.tally.set(whole, state != 0);
@@ -158,27 +175,36 @@ impl Pieces {
         }
     }
 
-    /// Sets some pages of one chunk.
-    fn set_in_chunk(&mut self, chunk: u64, places: Range<usize>, state: u8) {
+    /// Sets some pages of one chunk; returns how many of them were committed.
+    fn set_in_chunk(&mut self, chunk: u64, places: Range<usize>, state: u8) -> u64 {
         let (_, piece) = self.by_chunk.range_mut(..=chunk).next_back().expect("a first piece");
         match piece {
-            Piece::Uniform(old) if *old == state => {}
-            Piece::Uniform(old) => {
-                let mut states = Box::new([nibbles::filled(*old); nibbles::words(CHUNK)]);
-                nibbles::fill(&mut states[..], places, state);
-                self.cut(chunk);
-                self.cut(chunk + 1);
-                self.by_chunk.insert(chunk, Piece::Mixed(states));
+            &mut Piece::Uniform(old) => {
+                let before = if old == 0 { 0 } else { places.len() as u64 };
+                if old != state {
+                    self.mix(chunk, old, places, state);
+                }
+                before
             }
             Piece::Mixed(states) => {
-                nibbles::fill(&mut states[..], places, state);
+                let before = nibbles::fill(&mut states[..], places, state);
                 if nibbles::first_other(&states[..], 0, state).is_none() {
                     *piece = Piece::Uniform(state);
                     self.join(chunk + 1);
                     self.join(chunk);
                 }
+                before as u64
             }
         }
+    }
+
+    /// Sets some pages of a chunk whose pages all have another state.
+    fn mix(&mut self, chunk: u64, old: u8, places: Range<usize>, state: u8) {
+        let mut states = Box::new([nibbles::filled(old); nibbles::words(CHUNK)]);
+        nibbles::fill(&mut states[..], places, state);
+        self.cut(chunk);
+        self.cut(chunk + 1);
+        self.by_chunk.insert(chunk, Piece::Mixed(states));
     }
 
     /// Makes whole chunks one uniform piece.
@@ -269,6 +295,12 @@ impl Pieces {
         assert!(!ends_mixed || before.is_some_and(|(chunk, _)| chunk + 1 == end));
         self.tally.assert_counts(self.len, |range| self.count(range));
     }
+}
+
+/// The chunk that holds all pages of a range, if there is one and only one.
+fn only_chunk(range: &Range<u64>) -> Option<u64> {
+    let chunk = range.start / PAGES;
+    (!range.is_empty() && (range.end - 1) / PAGES == chunk).then_some(chunk)
 }
 
 /// The places of a part, which is not empty and lies in one chunk.
