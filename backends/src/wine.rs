@@ -8,6 +8,8 @@
 //! ([`crate::agent`]).
 
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -40,14 +42,11 @@ impl WineBackend {
     /// The backend of that `hostmem.exe`, or of the one that was built beside this program.
     ///
     /// # Errors
-    /// If there is no such file. A build that was never made is none: the backend is then there
+    /// If there is no such file, or it is no program of Windows'. A build that was never made is none: the backend is then there
     /// and cannot be opened.
     pub fn new(exe: Option<&Path>, limits: Limits) -> Result<Self, String> {
         let exe = match exe {
-            Some(exe) => {
-                let whole = exe.canonicalize();
-                Ok(whole.map_err(|error| format!("{}: {error}", exe.display()))?)
-            }
+            Some(exe) => Ok(program(exe).map_err(|error| format!("{}: {error}", exe.display()))?),
             None => built().ok_or(format!("no Windows build; run {SCRIPT}")),
         };
         Ok(Self { agent: exe.and_then(|exe| agent(&exe, limits)), started: Mutex::new(false) })
@@ -70,6 +69,16 @@ impl Backend for WineBackend {
         *started = first.is_ok();
         first
     }
+}
+
+/// The whole path of a program of Windows': one that begins as the PE format asks for.
+fn program(exe: &Path) -> io::Result<PathBuf> {
+    let mut magic = [0; 2];
+    let read = File::open(exe)?.read(&mut magic)?;
+    if magic[..read] != *b"MZ" {
+        return Err(io::Error::other("not a Windows program"));
+    }
+    exe.canonicalize()
 }
 
 /// The build in the build folder that this program is in.

@@ -192,3 +192,17 @@ fn a_requirement_that_nothing_can_miss() {
     assert!(ended.stderr.contains("write-watch"), "{}", ended.stderr);
     drop(folder);
 }
+
+/// It would be given to Wine again and again, in a prefix beside it.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_file_that_is_no_program_of_windows() {
+    let folder = TempDir::new().expect("a temporary folder");
+    let path = folder.path().join("hostmem.exe");
+    fs::write(&path, "#!/bin/sh\n").expect("room for a small file");
+    let backend = format!("wine:{}", path.display());
+    let ended = hostmem(&["check", "--backend", &backend, "--only", "VA-01"]);
+    ended.is_mistake();
+    assert!(ended.stderr.contains("not a Windows program"), "{}", ended.stderr);
+    assert_eq!(fs::read_dir(folder.path()).expect("a folder").count(), 1, "nothing beside it");
+}

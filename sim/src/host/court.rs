@@ -29,7 +29,7 @@ use hostmem_model::{Divergence, Judge, Judgement, State};
 pub use findings::{Finding, Findings};
 
 use crate::known::KnownList;
-use crate::run::possible::{Heard, Possible, follows, orders_under};
+use crate::run::possible::{Heard, Possible, follows, furthest, orders_under};
 
 /// The most calls of a set.
 pub const MOST: usize = MAX_GROUP;
@@ -239,23 +239,26 @@ impl Floor {
                 }
             }
         }
+        let order = match found.first() {
+            Some(first) => first.order.clone(),
+            None => furthest(&self.judge, &heard, &before),
+        };
         drop(heard);
-        let mut found = found.into_iter();
-        let (Some(first), Some(start)) = (found.next(), start) else {
-            // No order: the order of the returns tells which call it is.
+        let mut said: Vec<Option<Testimony>> = set.into_iter().map(|it| Some(it.said)).collect();
+        let mut take = |at: usize| said[at].take().expect("each call stands in an order once");
+        let Some(start) = start else {
             self.others.clear();
-            set.into_iter().for_each(|member| self.judge_one(member.said));
+            order.into_iter().for_each(|at| self.judge_one(take(at)));
             return;
         };
         // The rules are those of the state that the first order begins with.
         self.judge = start;
-        let mut said: Vec<Option<Testimony>> = set.into_iter().map(|it| Some(it.said)).collect();
-        for at in first.order {
-            let said = said[at].take().expect("each call stands in an order once");
-            self.follow(said);
+        order.into_iter().for_each(|at| self.follow(take(at)));
+        let mut states = found.into_iter().map(|possible| possible.judge);
+        if let Some(first) = states.next() {
+            self.judge = first;
         }
-        self.judge = first.judge;
-        self.others = found.map(|possible| possible.judge).collect();
+        self.others = states.collect();
     }
 
     /// Notes a call that a lawful order holds.

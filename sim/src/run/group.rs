@@ -125,8 +125,7 @@ impl Case<'_> {
     }
 
     /// The orders in which every outcome is lawful, one for each state that they leave, or
-    /// the divergence of the first step that does not fit behind as many others as do: which
-    /// of two was served first must not decide what a subject is blamed for.
+    /// the divergence of the first step that does not fit behind as many others as do.
     fn lawful_orders(
         &mut self,
         members: &[Member<'_>],
@@ -144,9 +143,7 @@ impl Case<'_> {
             }
             return ControlFlow::Continue(found);
         }
-        let mut order = furthest(&self.judge, &heard);
-        order.extend((0..members.len()).filter(|at| !order.contains(at)).collect::<Vec<_>>());
-        for at in order {
+        for at in furthest(&self.judge, &heard, &|_, _| false) {
             let Member { number, step, call, outcome, notified } = &members[at];
             self.steps = before + number;
             let verdict = self.judge.decide(call);

@@ -67,11 +67,19 @@ pub fn orders_under(
     if explained.is_empty() { search(follows) } else { explained }
 }
 
-/// The longest beginning of an order in which every answer is lawful, for steps of which no
-/// order is lawful as a whole; of several, the one nearest to the order of the file.
+/// All steps, if no order of them is lawful as a whole: first the longest beginning of an order
+/// that is; of several, the one nearest to the order of the file. So which of two was served
+/// first does not decide what a subject is blamed for. `before` is as above.
 #[must_use]
-pub fn furthest(judge: &Judge, steps: &[Heard<'_>]) -> Vec<usize> {
-    Search::run(judge, steps, follows, &|_, _| false).furthest
+pub fn furthest(
+    judge: &Judge,
+    steps: &[Heard<'_>],
+    before: &dyn Fn(usize, usize) -> bool,
+) -> Vec<usize> {
+    let mut order = Search::run(judge, steps, follows, before).furthest;
+    let rest: Vec<usize> = (0..steps.len()).filter(|at| !order.contains(at)).collect();
+    order.extend(rest);
+    order
 }
 
 type Follows = fn(&mut Judge, &Heard<'_>) -> bool;
