@@ -141,3 +141,21 @@ fn a_refusal_for_lack_of_memory_is_lawful_and_changes_nothing() {
     assert_eq!((findings.out_of_memory, findings.divergences()), (1, 0));
     assert_eq!(court.terms(Address(0x10_0000)).map(|(_, size)| size), Some(1 << 30));
 }
+
+/// Both releases in flight, one refused in another way than the law asks for: whichever is back
+/// first, the refusal is what is wrong.
+#[test]
+fn of_calls_in_no_lawful_order_the_one_that_fits_least_is_named() {
+    let free = release(0x10_0000);
+    let wrong = Outcome::Refused(Refusal::from_win32(Win32Error::ERROR_INVALID_PARAMETER));
+    for answers in [[Outcome::ok(), wrong.clone()], [wrong.clone(), Outcome::ok()]] {
+        let court = court();
+        hear(&court, alloc(0, 0x1_0000, RESERVE), at(0x10_0000));
+        let entries = [(); 2].map(|()| court.enter(&free).expect("judged"));
+        for (entry, outcome) in entries.into_iter().zip(answers) {
+            court.leave(entry, said(free.clone(), outcome));
+        }
+        let findings = court.findings();
+        assert_eq!(findings.diverging.keys().copied().collect::<Vec<_>>(), ["VF-06"]);
+    }
+}
