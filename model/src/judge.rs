@@ -22,7 +22,7 @@ use std::borrow::Cow;
 
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
-    Address, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
+    Address, AllocationType, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
     MemoryBasicInformation, Outcome, Refusal, Value, Win32Error,
 };
 
@@ -400,11 +400,13 @@ fn is_the_only_answer(call: &Call, verdict: &Verdict, outcome: &Outcome) -> bool
 }
 
 /// Whether a call may be refused for lack of memory at all. A machine with a stated commit
-/// limit refuses exactly there, so a success of the model's is not refusable.
+/// limit refuses a commit exactly there; address space may be short on any.
 #[must_use]
 pub const fn may_lack(state: &State, call: &Call) -> bool {
     match call {
-        Call::VirtualAlloc { .. } => state.machine().commit_limit.is_none(),
+        Call::VirtualAlloc { kind, .. } => {
+            state.machine().commit_limit.is_none() || !kind.contains(AllocationType::COMMIT)
+        }
         Call::CreateMalloc { .. }
         | Call::Alloc { .. }
         | Call::DebugAlloc { .. }

@@ -26,7 +26,7 @@ fn lowest(state: &State, size: u64) -> Option<Address> {
     let mut from = Address(state.machine().lowest);
     loop {
         let base = state.space.lowest_hole_from(from, size)?;
-        match state.foreign_overlapping(base, base.checked_add(size)?) {
+        match in_the_way(state, base, base.checked_add(size)?) {
             None => return Some(base),
             Some((_, end)) => from = Address(end.0.next_multiple_of(granularity)),
         }
@@ -39,7 +39,7 @@ fn highest(state: &State, size: u64) -> Option<Address> {
     let mut base = state.space.highest_hole(size)?;
     loop {
         let end = base.checked_add(size)?;
-        let foreign = state.foreign_overlapping(base, end).map(|(start, _)| start);
+        let foreign = in_the_way(state, base, end).map(|(start, _)| start);
         let owned = || {
             let before = state.space.previous(base).filter(|found| found.end() > base);
             let next = before.or_else(|| state.space.next(base));
@@ -51,6 +51,17 @@ fn highest(state: &State, size: u64) -> Option<Address> {
             return None;
         }
     }
+}
+
+/// What the space does not know of in a range: a mapping of the runtime's own, or a block of a
+/// heap. The model's own blocks lie in such mappings; a subject whose state is gone on from may
+/// have them anywhere.
+fn in_the_way(state: &State, start: Address, end: Address) -> Option<(Address, Address)> {
+    state.foreign_overlapping(start, end).or_else(|| {
+        let held = state.heaps.holding(start);
+        let (base, block) = held.or_else(|| state.heaps.blocks_from(start).next())?;
+        (base < end).then(|| (base, base.wrapping_add(block.size.max(1))))
+    })
 }
 
 /// A place for a heap block, first fit in the ranges that the heaps have; or at the

@@ -330,6 +330,10 @@ pub trait Subject: Send + Sync {
         false
     }
 
+    /// The calling thread is going to make calls, and begins before the case does: whatever the
+    /// subject needs for a thread must not come to lie where the case has just seen a hole.
+    fn begin_thread(&self) {}
+
     /// Compares what the subject tells with what it can find out by other means, for example
     /// with the kernel's own view.
     ///

@@ -208,7 +208,12 @@ fn lack_of_memory() {
     assert_eq!(refuse(&tight, &alloc(0, PAGE, R, RW)), little);
     let machine = Machine { commit_limit: Some(mib(2)), ..Machine::WINDOWS_X64 };
     let exact = Bench { world: World::on(machine), subject: description(machine) };
-    assert!(refuse(&exact, &alloc(0, mib(99), R, RW)).starts_with("not VA-12"));
+    assert_eq!(
+        refuse(&exact, &alloc(0, mib(99), R, RW)),
+        out,
+        "a limit of commit is none of space"
+    );
+    assert!(refuse(&exact, &alloc(0, mib(1), RC, RW)).starts_with("not VA-12"));
 }
 
 /// An explicit reservation that is refused with 487 may be of memory that something else has.
@@ -545,4 +550,20 @@ fn codes_and_notifications_are_second_rules() {
     let registered = Bench::new(&[Call::RegisterMemoryNotificationCallback]);
     assert_eq!(also(&registered, &set, Outcome::ok()), "NT-02");
     assert_eq!(also(&registered, &needs, Outcome::ok()), "");
+}
+
+/// The model can go on from where a subject is, whose heaps are not where its own would be.
+#[test]
+fn the_model_goes_on_from_a_subjects_state() {
+    let it = Bench::new(&[Call::CreateMalloc { kind: MallocType(0) }]);
+    let mut judge = it.judge();
+    let top = END - (1 << 20);
+    assert_eq!(told(&mut judge, &block(0, 16), &address(top), &[]), "HM-03");
+    let mut actor = hostmem_model::actor::Actor::new(judge.state);
+    let Reply::Outcome { outcome, .. } = actor.act(&block(0, 16)) else { panic!("it answers") };
+    assert_eq!(outcome, address(top - (1 << 20)));
+    let Reply::Outcome { outcome, .. } = actor.act(&alloc(0, 1 << 20, R | DOWN, RW)) else {
+        panic!("it answers")
+    };
+    assert_eq!(outcome, address(top - (2 << 20)), "behind both");
 }

@@ -196,7 +196,10 @@ impl<'scope, 'env> Threads<'scope, 'env> {
 fn started<'scope, 'env>(subject: &'env dyn Subject, scope: &'scope Scope<'scope, 'env>) -> Worker {
     let (jobs, inbox) = channel::<(Call, Option<Arc<Gate>>)>();
     let (answers, replies) = channel();
+    let (ready, begun) = channel();
     scope.spawn(move || {
+        subject.begin_thread();
+        let _ = ready.send(());
         for (call, gate) in inbox {
             if let Some(gate) = gate {
                 gate.arrive();
@@ -206,6 +209,8 @@ fn started<'scope, 'env>(subject: &'env dyn Subject, scope: &'scope Scope<'scope
             let _ = answers.send(subject.call(&call));
         }
     });
+    // A thread that panicked tells so when it is asked.
+    let _ = begun.recv();
     Worker { jobs, replies }
 }
 

@@ -251,6 +251,11 @@ fn machine(node: &Node<'_>) -> Result<MachineRequest, ReadError> {
     Ok(request)
 }
 
+/// The least page, in bytes: no access of one word touches three of them.
+const LEAST_PAGE: u64 = 16;
+/// A machine has fewer granules.
+const MOST_GRANULES: u64 = 1 << 32;
+
 /// Which value of a machine makes no sense, and why.
 fn check_machine(request: &MachineRequest) -> Result<(), (&'static str, String)> {
     let it = request.machine();
@@ -267,12 +272,41 @@ fn check_machine(request: &MachineRequest) -> Result<(), (&'static str, String)>
             ("page", format!("{:#x} is more than the granularity {:#x}", it.page, it.granularity))
         });
     }
-    if it.highest == u64::MAX || !(it.highest + 1).is_multiple_of(it.page) {
-        let message = format!("{:#x} is not the last byte of a page below 2^64", it.highest);
-        return Err(("highest", message));
+    if it.page < LEAST_PAGE {
+        return Err(("page", format!("{:#x} is less than {LEAST_PAGE} bytes", it.page)));
     }
-    if !it.lowest.is_multiple_of(it.page) {
-        return Err(("lowest", format!("{:#x} is not the first byte of a page", it.lowest)));
+    let whole = |end: u64| end.is_multiple_of(it.granularity);
+    if !it.highest.checked_add(1).is_some_and(whole) {
+        // Without a highest of its own, it is the granularity that does not suit.
+        return Err(match request {
+            MachineRequest { highest: Some(u64::MAX), .. } => {
+                ("highest", format!("behind {:#x} there is no address", u64::MAX))
+            }
+            MachineRequest { highest: Some(highest), .. } => {
+                let granule = it.granularity;
+                let what = "is not the last byte of a granule of";
+                ("highest", format!("{highest:#x} {what} {granule:#x}"))
+            }
+            MachineRequest { granularity, .. } => {
+                let name = if granularity.is_some() { "granularity" } else { "page" };
+                let (ends, granule) = (it.highest, it.granularity);
+                let what =
+                    format!("user space ends with {ends:#x}, inside a granule of {granule:#x}");
+                (name, format!("{what}; give \"highest\""))
+            }
+        });
+    }
+    if !whole(it.lowest) {
+        let (lowest, granule) = (it.lowest, it.granularity);
+        let message = format!("{lowest:#x} is not the first byte of a granule of {granule:#x}");
+        return Err(("lowest", message));
+    }
+    if (it.highest + 1) / it.granularity >= MOST_GRANULES {
+        let name = if request.highest.is_some() { "highest" } else { "granularity" };
+        let (highest, granule) = (it.highest, it.granularity);
+        let count = format!("2^32 granules of {granule:#x} or more");
+        let message = format!("{count} end with {highest:#x}; fewer are possible");
+        return Err((name, message));
     }
     if it.lowest >= it.highest {
         let name = if request.lowest.is_some() { "lowest" } else { "highest" };
