@@ -42,8 +42,8 @@ impl WineBackend {
     /// The backend of that `hostmem.exe`, or of the one that was built beside this program.
     ///
     /// # Errors
-    /// If there is no such file, or it is no program of Windows'. A build that was never made is none: the backend is then there
-    /// and cannot be opened.
+    /// If there is no such file, or it is no program of Windows'. A build that was never made is
+    /// none: the backend is then there and cannot be opened.
     pub fn new(exe: Option<&Path>, limits: Limits) -> Result<Self, String> {
         let exe = match exe {
             Some(exe) => Ok(program(exe).map_err(|error| format!("{}: {error}", exe.display()))?),

@@ -23,11 +23,13 @@ use std::borrow::Cow;
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
     Address, AllocationType, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
-    MemoryBasicInformation, Outcome, Refusal, Value, Win32Error,
+    MemoryBasicInformation, Outcome, Protection, Refusal, Value, Win32Error,
 };
 
 use crate::effect::Effect;
-use crate::rule::{HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, RuleId, ZF_01, ZF_02};
+use crate::rule::{
+    HR_01, HR_02, HR_03, HR_04, HR_05, ML_02, NT_02, PR_05, PR_06, RuleId, ZF_01, ZF_02,
+};
 use crate::rules::decide;
 use crate::state::State;
 use crate::verdict::{Answer, No, Permitted, Verdict};
@@ -338,9 +340,14 @@ impl Judge {
                 chosen_if(self.is_free_base(*base, *size), || effect.with_base(*base))
             }
             (Answer::Old(right), Value::Old(seen)) => effect_if(right == seen),
-            (Answer::Region(right), Value::Region(seen)) => effect_if(
-                seen.written >= MemoryBasicInformation::SIZE && *right == seen.information,
-            ),
+            (Answer::Region(right), Value::Region(seen)) => {
+                match modifier_rule(right, &seen.information) {
+                    Some(rule) => Fit::But(rule, answer.to_string()),
+                    None => effect_if(
+                        seen.written >= MemoryBasicInformation::SIZE && *right == seen.information,
+                    ),
+                }
+            }
             (Answer::Unowned(unowned), Value::Region(seen)) => {
                 effect_if(seen.written > 0 && self.is_unowned(unowned, &seen.information))
             }
@@ -383,6 +390,21 @@ impl Judge {
             }
         }
         yes_if(seen.load <= 100, effect)
+    }
+}
+
+/// The rule of a modifier that shows in one of two regions only, which are alike but for it: what
+/// a query says of modifiers is less certain than what it says of regions.
+fn modifier_rule(right: &MemoryBasicInformation, seen: &MemoryBasicInformation) -> Option<RuleId> {
+    let differ = Protection(
+        right.protect.0 ^ seen.protect.0 | right.allocation_protect.0 ^ seen.allocation_protect.0,
+    );
+    let (protect, allocation_protect) = (right.protect, right.allocation_protect);
+    let alike = MemoryBasicInformation { protect, allocation_protect, ..*seen } == *right;
+    match differ {
+        Protection::WRITECOMBINE if alike => Some(PR_06),
+        Protection::NOCACHE if alike => Some(PR_05),
+        _ => None,
     }
 }
 

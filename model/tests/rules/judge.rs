@@ -567,3 +567,32 @@ fn the_model_goes_on_from_a_subjects_state() {
     };
     assert_eq!(outcome, address(top - (2 << 20)), "behind both");
 }
+
+/// A modifier that shows where it should not, or not where it should, is no fault of the region.
+#[test]
+fn modifiers_in_queries() {
+    use hostmem_interface::Protection as P_;
+    let it = Bench::new(&[alloc(P, 2 * PAGE, RC, RW)]);
+    let right = MemoryBasicInformation {
+        base_address: Address(P),
+        allocation_base: Address(P),
+        allocation_protect: P_::READWRITE,
+        region_size: 2 * PAGE,
+        state: RegionState::COMMIT,
+        protect: P_::READWRITE,
+        kind: RegionType::PRIVATE,
+    };
+    assert_eq!(it.region(P, right), "VQ-01");
+    for (modifier, rule) in
+        [(P_::WRITECOMBINE, "PR-06"), (P_::NOCACHE, "PR-05"), (P_::GUARD, "VQ-01")]
+    {
+        let named = format!("not {rule}: ");
+        let protect = P_::READWRITE | modifier;
+        let shown = it.region(P, MemoryBasicInformation { protect, ..right });
+        assert!(shown.starts_with(&named), "{shown}");
+        let both = MemoryBasicInformation { protect, allocation_protect: protect, ..right };
+        assert!(it.region(P, both).starts_with(&named));
+        let shorter = MemoryBasicInformation { protect, region_size: PAGE, ..right };
+        assert!(it.region(P, shorter).starts_with("not VQ-01: "));
+    }
+}
