@@ -46,7 +46,7 @@ use crate::files::load::shown;
 use crate::files::select::SelectError;
 use crate::files::{FileError, WriteError};
 use crate::known::file::KnownError;
-use crate::output::{Output, complain};
+use crate::output::{Output, complain, remark};
 use crate::panics;
 use crate::parts::Parts;
 use crate::report::ExitStatus;
@@ -63,7 +63,7 @@ Exit codes:
        hostmem contradicts itself
   70   an internal error of hostmem
   130  interrupted
-Of several, the first of 70, 4, 3, 2.";
+Of several, the first of 70, 4, 3, 2, 130, 1.";
 
 /// The commit that this was built from, where that is known.
 pub const COMMIT: Option<&str> = option_env!("HOSTMEM_COMMIT");
@@ -221,5 +221,9 @@ fn told(error: &clap::Error) -> ExitStatus {
 /// Has Ctrl-C and a request to terminate end the run in good order.
 fn listen(stop: &'static Stop) {
     // Only fails where there is a handler already: then the process simply dies of it.
-    let _ = ctrlc::set_handler(move || stop.interrupt());
+    let _ = ctrlc::set_handler(move || {
+        stop.interrupt();
+        // A subject that hangs can make it last: whoever waits should know what for.
+        remark("\ninterrupted: what has begun is finished; interrupt again to end at once");
+    });
 }
