@@ -277,7 +277,8 @@ fn references_are_counted() {
     let library = compile("samples/broken/wrong.cpp", "LEAKS.so", &["-DLEAKS"]);
     let subject = open(&com(&library.expect("a compiler"), None));
     let left = subject.close().expect_err("a reference that nobody holds");
-    assert!(left.contains("IHostMemoryManager: the last Release"), "{left}");
+    let told = "gave no sensible answer: IHostMemoryManager: the last Release";
+    assert!(left.to_string().starts_with(told), "{left}");
     for argument in ["model", "linux"] {
         let subject = open(&com(comlib(), Some(argument)));
         subject.call(&Call::RegisterMemoryNotificationCallback);

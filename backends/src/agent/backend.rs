@@ -25,7 +25,7 @@ use super::batch::{Batch, Counts, joined_for, notifications, parts};
 use super::calls::{self, Packed};
 use super::conversation::{Conversation, Limits};
 use super::messages::{About, Ask, PROTOCOL, machine, read_machine};
-use super::numbers::{Flat, Number};
+use super::numbers::Flat;
 use crate::process::locked;
 
 /// The backend `agent:COMMAND`.
@@ -97,13 +97,32 @@ impl Drop for AgentBackend {
 
 /// What an adapter says of itself.
 pub(super) fn introduced(talk: &mut Conversation) -> Result<About, OpenError> {
-    let reply = talk.ask::<About>(Ask::Start(vec![PROTOCOL.into()]), "start");
+    let reply = talk.ask::<serde_json::Value>(Ask::Start(vec![PROTOCOL.into()]), "start");
     let reply = reply.map_err(OpenError::Broken)?;
     match (reply.reason(), reply.outcome) {
-        (_, Some(about)) => Ok(about),
+        (_, Some(about)) => About::read(about).map_err(|why| {
+            OpenError::Broken(talk.broke(Breakage::Lied(format!("its answer to start: {why}"))))
+        }),
         ((true, why), None) => Err(OpenError::Unavailable(why)),
-        ((false, why), None) => Err(OpenError::Broken(Breakage::Died(why))),
+        ((false, why), None) => {
+            let how = Breakage::Reported(format!("{why}, in start"));
+            Err(OpenError::Broken(talk.broke(how)))
+        }
     }
+}
+
+/// The end of a case.
+pub(super) fn closed(talk: &mut Conversation) -> Result<(), Breakage> {
+    let reply = talk.ask::<Flat>(Ask::Close(Vec::new()), "close")?;
+    let how = match (reply.reason(), reply.outcome) {
+        (_, Some(flat)) if flat.is_empty() => return Ok(()),
+        (_, Some(flat)) => {
+            Breakage::Lied(format!("its answer to close has {} numbers, not none", flat.len()))
+        }
+        ((true, why), None) => Breakage::Lied(format!("its answer to close: unsupported: {why}")),
+        ((false, why), None) => Breakage::Reported(format!("{why}, in close")),
+    };
+    Err(talk.broke(how))
 }
 
 /// Opens a fresh address space; tells the machine that it shows.
@@ -120,7 +139,10 @@ pub(super) fn opened(
             OpenError::Broken(talk.broke(Breakage::Lied(format!("its answer to open: {why}"))))
         }),
         ((true, why), None) => Err(OpenError::Machine(why)),
-        ((false, why), None) => Err(OpenError::Broken(talk.broke(Breakage::Died(why)))),
+        ((false, why), None) => {
+            let how = Breakage::Reported(format!("{why}, in open"));
+            Err(OpenError::Broken(talk.broke(how)))
+        }
     }
 }
 
@@ -216,7 +238,7 @@ impl State {
             self.counts.count(call, false);
             return Err(match reply.reason() {
                 (true, why) => Reply::Unsupported(why),
-                (false, why) => Reply::Broken(self.talk().broke(Breakage::Died(why))),
+                (false, why) => Reply::Broken(self.talk().broke(Breakage::Reported(why))),
             });
         };
         let read = || {
@@ -241,7 +263,9 @@ impl State {
         if reply.outcome.is_none() {
             return Err(match reply.reason() {
                 (true, why) => AheadOfCase::Unforeseen(why),
-                (false, why) => AheadOfCase::Broken(Breakage::Died(format!("{why}, in {what}"))),
+                (false, why) => {
+                    AheadOfCase::Broken(Breakage::Reported(format!("{why}, in {what}")))
+                }
             });
         }
         let replies = batch.replies(&reply, who, &mut self.counts);
@@ -304,15 +328,19 @@ impl Subject for AgentSubject {
     fn went_wrong_ahead(&self) -> Option<AheadOfCase> {
         locked(&self.state).wrong.clone()
     }
+
+    fn close(&self) -> Result<(), Breakage> {
+        let Some(mut adapter) = locked(&self.state).adapter.take() else { return Ok(()) };
+        // One that cannot even close is not used again: dropping it ends it.
+        closed(&mut adapter.talk)?;
+        locked(&self.idle).push(adapter);
+        Ok(())
+    }
 }
 
 impl Drop for AgentSubject {
     fn drop(&mut self) {
-        let Some(mut adapter) = locked(&self.state).adapter.take() else { return };
-        // One that cannot even close is not used again: dropping it ends it.
-        let closed = adapter.talk.ask::<Flat>(Ask::Close(Vec::<Number>::new()), "close");
-        if closed.is_ok_and(|reply| reply.outcome.is_some()) {
-            locked(&self.idle).push(adapter);
-        }
+        // Of a case that ended otherwise more is known than this would tell.
+        let _ = self.close();
     }
 }

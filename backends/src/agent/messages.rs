@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 
 use hostmem_interface::{Capabilities, Capability, Description, Grain, Machine};
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 
 use super::numbers::{Flat, Number, Taker};
 
@@ -79,11 +80,21 @@ impl<T> Reply<T> {
         match (&self.unsupported, &self.broken) {
             (Some(why), _) => {
                 let link = self.link.as_ref().map_or(String::new(), |link| format!(" ({link})"));
-                (true, format!("{why}{link}"))
+                (true, one_line(&format!("{why}{link}")))
             }
-            (None, why) => (false, why.clone().unwrap_or_default()),
+            (None, why) => (false, one_line(why.as_deref().unwrap_or_default())),
         }
     }
+}
+
+/// A text from an adapter as it came, but for control characters: a line end in it would look
+/// like one of a report.
+pub(super) fn one_line(text: &str) -> String {
+    let mut shown = String::with_capacity(text.len());
+    for c in text.chars() {
+        if c.is_control() { shown.extend(c.escape_default()) } else { shown.push(c) }
+    }
+    shown
 }
 
 /// What an adapter says of itself and of what it adapts.
@@ -150,6 +161,17 @@ impl About {
         }
     }
 
+    /// What came as the answer to `start`.
+    ///
+    /// # Errors
+    /// Why it is none.
+    pub(super) fn read(came: Value) -> Result<Self, String> {
+        if !came.is_object() {
+            return Err(format!("expected an object, not {}", kind(&came)));
+        }
+        serde_json::from_value(came).map_err(|error| one_line(&error.to_string()))
+    }
+
     /// The inverse of [`About::of`].
     ///
     /// # Errors
@@ -178,20 +200,33 @@ impl About {
         }
         let grains = [Grain::Win32, Grain::Hresult, Grain::YesNo];
         let grain = grains.into_iter().find(|grain| grain.name() == self.errors);
-        let absent = self.absent.iter().map(|(name, why)| Ok((capability(name)?, why.clone())));
+        let absent = self.absent.iter().map(|(name, why)| Ok((capability(name)?, one_line(why))));
         let capabilities: Result<Vec<_>, _> =
             self.capabilities.iter().map(|name| capability(name)).collect();
         let capabilities = capabilities?;
         Ok(Description {
-            name: self.name.clone(),
-            version: self.version.clone(),
+            name: one_line(&self.name),
+            version: one_line(&self.version),
             machine,
             capabilities: Capabilities::from_iter(capabilities),
             grain: grain.ok_or_else(|| {
-                format!("errors is `{}`; expected win32, hresult or yes-no", self.errors)
+                let errors = one_line(&self.errors);
+                format!("errors is `{errors}`; expected win32, hresult or yes-no")
             })?,
             absent: absent.collect::<Result<_, String>>()?,
         })
+    }
+}
+
+/// What kind of JSON a value is.
+const fn kind(value: &Value) -> &'static str {
+    match value {
+        Value::Null => "null",
+        Value::Bool(_) => "true or false",
+        Value::Number(_) => "a number",
+        Value::String(_) => "a string",
+        Value::Array(_) => "a list",
+        Value::Object(_) => "an object",
     }
 }
 
@@ -202,6 +237,7 @@ fn size(number: Number) -> Result<u64, String> {
 fn capability(name: &str) -> Result<Capability, String> {
     Capability::named(name).ok_or_else(|| {
         let known: Vec<&str> = Capability::ALL.iter().map(|(name, _)| *name).collect();
+        let name = one_line(name);
         format!("there is no capability `{name}`; expected {}", known.join(", "))
     })
 }

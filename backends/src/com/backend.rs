@@ -118,11 +118,10 @@ impl ComSubject {
         self.child.broke(Breakage::Lied(format!("the worker's answer to {what} is to another")))
     }
 
-    fn listed(&self, request: &Request, what: &str) -> Vec<String> {
-        match self.child.ask(request, what) {
-            Ok(Response::Listed(found)) => found,
-            Ok(_) => vec![self.answered_oddly(what).to_string()],
-            Err(how) => vec![how.to_string()],
+    fn listed(&self, request: &Request, what: &str) -> Result<Vec<String>, Breakage> {
+        match self.child.ask(request, what)? {
+            Response::Listed(found) => Ok(found),
+            _ => Err(self.answered_oddly(what)),
         }
     }
 }
@@ -159,12 +158,14 @@ impl Subject for ComSubject {
     }
 
     fn leaks(&self) -> Vec<String> {
-        self.listed(&Request::Leaks, "a question for leaks")
+        let found = self.listed(&Request::Leaks, "a question for leaks");
+        found.unwrap_or_else(|how| vec![how.to_string()])
     }
 
-    fn close(&self) -> Result<(), String> {
+    fn close(&self) -> Result<(), Breakage> {
         let found = self.listed(&Request::Close, "the last Release");
         self.child.broke(Breakage::Died("it was closed".to_owned()));
-        if found.is_empty() { Ok(()) } else { Err(found.join("; ")) }
+        let found = found?;
+        if found.is_empty() { Ok(()) } else { Err(Breakage::Lied(found.join("; "))) }
     }
 }

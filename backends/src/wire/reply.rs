@@ -50,6 +50,7 @@ fn write_breakage(out: &mut Writer, how: &Breakage) {
         Breakage::Died(text) => (0, text),
         Breakage::Hung(text) => (1, text),
         Breakage::Lied(text) => (2, text),
+        Breakage::Reported(text) => (3, text),
     };
     out.u8(kind);
     out.text(text);
@@ -62,6 +63,7 @@ fn read_breakage(from: &mut Reader<'_>) -> Result<Breakage, Garbage> {
         0 => Ok(Breakage::Died(text)),
         1 => Ok(Breakage::Hung(text)),
         2 => Ok(Breakage::Lied(text)),
+        3 => Ok(Breakage::Reported(text)),
         _ => Err(Garbage("kind of breakage")),
     }
 }

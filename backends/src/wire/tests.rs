@@ -122,6 +122,7 @@ fn breakage() -> impl Strategy<Value = Breakage> {
         ".*".prop_map(Breakage::Died),
         ".*".prop_map(Breakage::Hung),
         ".*".prop_map(Breakage::Lied),
+        ".*".prop_map(Breakage::Reported),
     ]
 }
 

@@ -46,6 +46,25 @@ impl Machine {
     pub const fn end(&self) -> u64 {
         self.highest + 1
     }
+
+    /// What of another machine is not as here, with both values; a limit that is not stated here
+    /// may be any.
+    #[must_use]
+    pub fn difference(&self, other: &Self) -> Option<String> {
+        let fields = [
+            ("page", Some(self.page), Some(other.page)),
+            ("granularity", Some(self.granularity), Some(other.granularity)),
+            ("lowest address", Some(self.lowest), Some(other.lowest)),
+            ("highest address", Some(self.highest), Some(other.highest)),
+            ("physical memory", self.physical, other.physical),
+            ("commit limit", self.commit_limit, other.commit_limit),
+        ];
+        let differs =
+            |(_, here, there): &(&str, Option<u64>, Option<u64>)| here.is_some() && here != there;
+        let (name, here, there) = fields.into_iter().find(differs)?;
+        let shown = |size: Option<u64>| size.map_or("not told".to_owned(), |it| format!("{it:#x}"));
+        Some(format!("its {name} is {}, and {} was asked for", shown(there), shown(here)))
+    }
 }
 
 impl Default for Machine {
@@ -266,6 +285,8 @@ impl Description {
 pub enum Breakage {
     /// It died: a signal, an exit, a crash.
     Died(String),
+    /// It said itself that it broke, and lives.
+    Reported(String),
     /// It did not answer in time.
     Hung(String),
     /// It answered what no answer to that call can be.
@@ -276,6 +297,7 @@ impl fmt::Display for Breakage {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Died(how) => write!(f, "died: {how}"),
+            Self::Reported(how) => write!(f, "reported that it broke: {how}"),
             Self::Hung(how) => write!(f, "hung: {how}"),
             Self::Lied(how) => write!(f, "gave no sensible answer: {how}"),
         }
@@ -367,8 +389,8 @@ pub trait Subject: Send + Sync {
     /// Releases everything that the subject consists of; it answers nothing afterwards.
     ///
     /// # Errors
-    /// What was not gone then, though nobody holds it any more.
-    fn close(&self) -> Result<(), String> {
+    /// How it broke in that, or what was not gone then, though nobody holds it any more.
+    fn close(&self) -> Result<(), Breakage> {
         Ok(())
     }
 }

@@ -36,6 +36,9 @@ pub fn was_passed_over(reason: Option<&str>) -> bool {
     reason.is_some_and(|why| why.starts_with(NOT_RUN))
 }
 
+/// What hung where no step did; every scenario needs it.
+const AROUND: &str = "start, open or close";
+
 /// How often which call hung on one implementation.
 #[derive(Clone, Debug, Default)]
 pub struct Hangs(BTreeMap<String, usize>);
@@ -45,9 +48,12 @@ impl Hangs {
     pub fn note(&mut self, scenario: &Scenario, result: &CaseResult) {
         let reason = result.reason.as_deref().unwrap_or_default();
         let hung = result.word == VerdictWord::Broken && reason.starts_with("hung: ");
-        let step = result.step.and_then(|step| scenario.steps.get(step.wrapping_sub(1)));
-        if let (true, Some(step)) = (hung && happens_call_by_call(reason), step) {
-            *self.0.entry(step.action.name().to_owned()).or_default() += 1;
+        let name = match result.step {
+            None => Some(AROUND),
+            Some(step) => scenario.steps.get(step.wrapping_sub(1)).map(|it| it.action.name()),
+        };
+        if let (true, Some(name)) = (hung && happens_call_by_call(reason), name) {
+            *self.0.entry(name.to_owned()).or_default() += 1;
         }
     }
 
@@ -55,7 +61,8 @@ impl Hangs {
     #[must_use]
     pub fn passed_over(&self, scenario: &Scenario) -> Option<String> {
         let steps = scenario.steps.iter().map(|step| step.action.name());
-        let mut often = steps.filter_map(|name| self.0.get_key_value(name));
+        let mut often =
+            std::iter::once(AROUND).chain(steps).filter_map(|name| self.0.get_key_value(name));
         let (name, times) = often.find(|(_, times)| **times >= ENOUGH)?;
         Some(format!("{NOT_RUN}{name} hung in {times} scenarios before"))
     }
@@ -98,5 +105,9 @@ mod tests {
         assert_eq!(why, "not run: VirtualQuery hung in 3 scenarios before");
         let other = Scenario { steps: scenario.steps[..1].to_vec(), ..scenario };
         assert_eq!(hangs.passed_over(&other), None, "it makes no such call");
+        let at_close = CaseResult { step: None, ..hung(0, "hung: no answer to close") };
+        (0..ENOUGH).for_each(|_| hangs.note(&other, &at_close));
+        let why = hangs.passed_over(&other).unwrap();
+        assert_eq!(why, "not run: start, open or close hung in 3 scenarios before");
     }
 }

@@ -45,7 +45,10 @@ pub fn minimal(name: &str, scenario: &Scenario, backend: &dyn Backend) -> Option
         _ => differs(&smallest, backend)?,
     };
     let steps: Vec<String> = smallest.steps.iter().map(|step| show_step(&smallest, step)).collect();
-    let at = steps.get(step.saturating_sub(1)).cloned().unwrap_or_default();
+    let at = match last.at_close {
+        true => "when the case is closed".to_owned(),
+        false => steps.get(step.saturating_sub(1)).cloned().unwrap_or_default(),
+    };
     Some(Minimal { scenario: name.to_owned(), step, sentence: format!("{at}{what}"), steps })
 }
 

@@ -80,7 +80,7 @@ pub fn run(
             on_subject(scenario, &machine, callee, description, shortage, expects)
         });
         if trial.outcome.ending == Ending::Agrees {
-            trial.outcome.ending = nothing_lost(&*subject);
+            trial.outcome = nothing_lost(&*subject, trial.outcome);
         }
         attempt += 1;
         match trial.outcome.ending {
@@ -101,13 +101,13 @@ fn touched(scenario: &Scenario) -> usize {
 }
 
 /// Everything was given back: whatever the subject still knows of is a lie of somebody's.
-fn nothing_lost(subject: &dyn Subject) -> Ending {
+fn nothing_lost(subject: &dyn Subject, outcome: Outcome) -> Outcome {
     let left = subject.leaks();
     if !left.is_empty() {
         let what = format!("when all was given back there was left: {}", left.join("; "));
-        return Ending::Broken(Breakage::Lied(what));
+        return Outcome { ending: Ending::Broken(Breakage::Lied(what)), ..outcome };
     }
-    closed(subject)
+    closed(subject, outcome)
 }
 
 fn on_subject(

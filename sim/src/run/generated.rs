@@ -14,7 +14,7 @@ use crate::run::callee::{Callee, Owned, with_threads};
 use crate::run::case::{Case, Ending, Observer};
 use crate::run::coverage::Coverage;
 use crate::run::needs::needs;
-use crate::run::scenario::{Outcome, not_again, run_call_by_call};
+use crate::run::scenario::{Outcome, closed, not_again, run_call_by_call};
 use crate::view::{Binding, View};
 
 /// Writes the steps of one intent for the state that it sees and the rules that the case has
@@ -67,7 +67,10 @@ pub fn run_generated(
         (growing.end(flow), rest)
     });
     match subject.went_wrong_ahead() {
-        None => generated,
+        None => {
+            let outcome = closed(&*subject, generated.outcome);
+            Generated { outcome, ..generated }
+        }
         Some(wrong) => {
             drop(subject);
             call_by_call(generated, rest, wrong, backend)

@@ -37,6 +37,8 @@ pub struct Outcome {
     pub subject: String,
     /// The capability or backend for lack of which it was skipped.
     pub missing: Option<String>,
+    /// Whether it broke behind the last step, when its subject was closed.
+    pub at_close: bool,
     /// Heap blocks that the case left behind, as the subject tells.
     pub leaks: Vec<String>,
     /// How many steps were carried out; the last one is where it ended.
@@ -66,6 +68,7 @@ impl Outcome {
             grain: description.grain,
             subject: description.implementation(),
             missing: None,
+            at_close: false,
             leaks: Vec::new(),
             steps: case.steps,
             readings: case.readings.clone(),
@@ -91,6 +94,7 @@ impl Outcome {
             grain,
             subject: String::new(),
             missing: None,
+            at_close: false,
             leaks: Vec::new(),
             steps: 0,
             readings: Vec::new(),
@@ -204,7 +208,7 @@ fn run_subjects(
         let (request, needs) = (&scenario.machine, scenario.needs);
         if let Some((why, missing)) = unsuitable(request, needs, description) {
             let skipped = Outcome::before(Ending::Skipped(why), description.grain, id);
-            return Outcome { missing, ..skipped };
+            return closed(&*subject, Outcome { missing, ..skipped });
         }
         make_room(&*subject, attempt);
         let outcome = with_threads_of(&*subject, &scenario.steps, |callee| {
@@ -224,9 +228,9 @@ fn run_subjects(
             _ if broken_ahead.is_some() => return broken_ahead.unwrap_or(outcome),
             Ending::Agrees => {
                 let leaks = subject.leaks();
-                return Outcome { leaks, ending: closed(&*subject), ..outcome };
+                return closed(&*subject, Outcome { leaks, ..outcome });
             }
-            _ => return outcome,
+            _ => return closed(&*subject, outcome),
         }
     }
 }
@@ -299,15 +303,14 @@ pub(crate) fn unsuitable(
         };
         return Some((words, Some(missing.name().to_owned())));
     }
-    let wanted = asked.machine();
-    let machine = &have.machine;
-    let units = wanted.page != machine.page || wanted.granularity != machine.granularity;
-    let limits = asked.lowest.is_some_and(|it| it != machine.lowest)
-        || asked.highest.is_some_and(|it| it != machine.highest)
-        || asked.physical.is_some_and(|it| Some(it) != machine.physical)
-        || asked.commit_limit.is_some_and(|it| Some(it) != machine.commit_limit);
-    let why = "machine: its page, granularity, limits or physical memory are not those asked for";
-    (units || limits).then(|| (why.to_owned(), None))
+    // Where the case does not say between which addresses, any will do.
+    let wanted = Machine {
+        lowest: asked.lowest.unwrap_or(have.machine.lowest),
+        highest: asked.highest.unwrap_or(have.machine.highest),
+        ..asked.machine()
+    };
+    let why = wanted.difference(&have.machine)?;
+    Some((format!("machine: {why}"), None))
 }
 
 pub(crate) fn not_opened(error: OpenError) -> Ending {
@@ -331,16 +334,23 @@ pub(super) fn not_again(how: Breakage) -> Ending {
     let told = |text: String| format!("{text}; {NOT_AGAIN}");
     Ending::Broken(match how {
         Breakage::Died(how) => Breakage::Died(told(how)),
+        Breakage::Reported(how) => Breakage::Reported(told(how)),
         Breakage::Hung(how) => Breakage::Hung(told(how)),
         Breakage::Lied(how) => Breakage::Lied(told(how)),
     })
 }
 
-/// How a case ends that agrees up to here, when its subject is closed.
-pub(crate) fn closed(subject: &dyn Subject) -> Ending {
+/// What a case came to when its subject is closed: one that breaks in that has broken the case,
+/// unless worse is known of it.
+pub(crate) fn closed(subject: &dyn Subject, outcome: Outcome) -> Outcome {
+    if matches!(word(&outcome.ending), "diverges" | "broken") {
+        return outcome;
+    }
     match subject.close() {
-        Ok(()) => Ending::Agrees,
-        Err(left) => Ending::Broken(Breakage::Lied(left)),
+        Ok(()) => outcome,
+        Err(how) => {
+            Outcome { ending: Ending::Broken(how), at_close: true, missing: None, ..outcome }
+        }
     }
 }
 

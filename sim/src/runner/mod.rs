@@ -93,6 +93,10 @@ pub fn result(
         Ending::Diverges(finding) => with_finding(at_step(VerdictWord::Diverges), finding),
         Ending::Skipped(why) => with_reason(at_step(VerdictWord::Skipped), why.clone()),
         Ending::Taken(why) => with_reason(at_step(VerdictWord::Skipped), why.clone()),
+        // No step is to blame.
+        Ending::Broken(how) if outcome.at_close => {
+            with_reason(plain(VerdictWord::Broken), how.to_string())
+        }
         Ending::Broken(how) => with_reason(at_step(VerdictWord::Broken), how.to_string()),
         Ending::Unreadable(why) => return Err(unreadable(name, step, why)),
     })

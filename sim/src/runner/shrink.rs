@@ -28,6 +28,8 @@ pub enum Failure {
     Contradiction(RuleId),
     /// The subject dies.
     Died,
+    /// It says itself that it broke.
+    Reported,
     /// It does not answer.
     Hung,
     /// It answers what no answer can be.
@@ -42,6 +44,7 @@ impl Failure {
             Ending::Diverges(finding) if outcome.self_check => Self::Contradiction(finding.rule),
             Ending::Diverges(finding) => Self::Rule(finding.rule),
             Ending::Broken(Breakage::Died(_)) => Self::Died,
+            Ending::Broken(Breakage::Reported(_)) => Self::Reported,
             Ending::Broken(Breakage::Hung(_)) => Self::Hung,
             Ending::Broken(Breakage::Lied(_)) => Self::Lied,
             _ => return None,
@@ -53,7 +56,7 @@ impl Failure {
     pub const fn rule(self) -> Option<RuleId> {
         match self {
             Self::Rule(rule) | Self::Contradiction(rule) => Some(rule),
-            Self::Died | Self::Hung | Self::Lied => None,
+            Self::Died | Self::Reported | Self::Hung | Self::Lied => None,
         }
     }
 
@@ -63,6 +66,7 @@ impl Failure {
         match self {
             Self::Rule(rule) | Self::Contradiction(rule) => rule.rule().id,
             Self::Died => "died",
+            Self::Reported => "reported",
             Self::Hung => "hung",
             Self::Lied => "lied",
         }
@@ -72,7 +76,7 @@ impl Failure {
     const fn most(self) -> usize {
         match self {
             Self::Rule(_) | Self::Contradiction(_) => MOST_TRIALS,
-            Self::Died | Self::Lied => MOST_BREAKS,
+            Self::Died | Self::Reported | Self::Lied => MOST_BREAKS,
             Self::Hung => MOST_HANGS,
         }
     }
