@@ -53,13 +53,15 @@ fn whatever_it_does_is_told_with_the_step() {
         ("exits", patient, &["died", "code 3", "I have had enough"]),
         ("eats", little, &["died", "SIGABRT"]),
         ("floods", little, &["gave no sensible answer", "longer than 1048576 bytes"]),
-        ("half", patient, &["died", "its last line has no end: `{\\\"id\\\":`"]),
+        ("half", patient, &["died", "its last line has no end: `{\"id\":`"]),
         ("garbage", patient, &["gave no sensible answer", "segmentation fault, sort of"]),
         ("order", patient, &["a reply to request 1, not to"]),
         ("short", patient, &["0 answers to one call"]),
         ("words", patient, &["\"zero\" is no number"]),
         ("both", patient, &["not exactly one of outcome, unsupported, broken"]),
-        ("breaks", patient, &["died", "the page table is gone"]),
+        ("breaks", patient, &["reported that it broke: the page\\ntable is gone"]),
+        ("list", patient, &["`[1,[[0]]]` is no reply: expected an object, not a list"]),
+        ("empty", patient, &["an empty line is no reply"]),
     ] {
         let (ending, step) = met(what, limits);
         let Ending::Broken(how) = ending else { panic!("{what}: {ending:?}") };
@@ -75,6 +77,50 @@ fn a_hang_is_ended() {
     let (ending, step) = met("hangs", limits);
     let Ending::Broken(Breakage::Hung(how)) = ending else { panic!("{ending:?}") };
     assert!(step == 3 && how.contains("VirtualProtect"), "step {step}: {how}");
+}
+
+#[test]
+fn a_line_that_has_no_end_is_no_silence() {
+    let limits = Limits { time: Duration::from_secs(2), ..Limits::USUAL };
+    let (ending, _) = met("endless", limits);
+    let Ending::Broken(Breakage::Hung(how)) = ending else { panic!("{ending:?}") };
+    assert!(how.ends_with("; 6 bytes came without a line end"), "{how}");
+    let silent = AgentBackend::new("sleep 3600", limits).expect("a command");
+    let harmless = r#"{ "call": "Read", "address": "p", "size": 8192 }"#;
+    let outcome = run_scenario(&scenario(harmless), "", &silent, &mut |_, _| {});
+    let Ending::Broken(Breakage::Hung(how)) = outcome.ending else { panic!("{outcome:?}") };
+    assert!(how.contains("is its output flushed after each line?"), "{how}");
+}
+
+#[test]
+fn whoever_breaks_when_a_case_is_closed_has_broken_it() {
+    let quick = Limits { time: Duration::from_secs(2), ..Limits::USUAL };
+    let protect =
+        r#"{ "call": "VirtualProtect", "address": "p", "size": 4096, "protect": "PAGE_READONLY" }"#;
+    for (what, limits, tells) in [
+        ("close-hangs", quick, "hung: no answer to close within 2s"),
+        ("close-dies", Limits::USUAL, "died: killed by signal 6 (SIGABRT) in close"),
+        ("close-answers", Limits::USUAL, "its answer to close has 2 numbers, not none"),
+        ("close-breaks", Limits::USUAL, "reported that it broke: a lock, in close"),
+    ] {
+        let outcome = run_scenario(&scenario(protect), "", &evil(what, limits), &mut |_, _| {});
+        let Ending::Broken(how) = &outcome.ending else { panic!("{what}: {outcome:?}") };
+        assert!(outcome.at_close && how.to_string().contains(tells), "{what}: {how}");
+    }
+    let smallest = minimal("a.json", &scenario(protect), &evil("close-dies", Limits::USUAL));
+    let smallest = smallest.expect("it dies again");
+    assert!(smallest.sentence.starts_with("when the case is closed: it died"), "{smallest:?}");
+    let case = RandomCase {
+        index: 1,
+        seed: Seed::Number(7).case(1),
+        ops: 30,
+        profile: "wide".to_owned(),
+        swarm: String::new(),
+        threads: 1,
+    };
+    let ran = Runner.random(&case, &evil("close-dies", Limits::USUAL), Settings::default());
+    let result = ran.expect("a known profile").result;
+    assert_eq!((result.word, result.step), (VerdictWord::Broken, None), "{result:?}");
 }
 
 #[test]

@@ -6,8 +6,10 @@
 //!
 //! Deliberately not here: what is asked, and starting another process.
 
-use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::io::{BufRead as _, BufReader, ErrorKind, Write as _};
 use std::process::{ChildStdout, Command};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, sync_channel};
 use std::thread;
 use std::time::Duration;
@@ -15,7 +17,7 @@ use std::time::Duration;
 use hostmem_interface::{Breakage, OpenError};
 use serde::de::DeserializeOwned;
 
-use super::messages::{Ask, Reply, Request};
+use super::messages::{Ask, Reply, Request, one_line};
 use super::numbers::Flat;
 use crate::process::{Process, write_thread};
 
@@ -53,9 +55,13 @@ pub(super) struct Conversation {
     process: Process,
     requests: Sender<Vec<u8>>,
     heard: Receiver<Heard>,
+    /// How many bytes of a line have come whose end has not.
+    unfinished: Arc<AtomicUsize>,
     last: u64,
     limits: Limits,
     broken: Option<Breakage>,
+    /// Whether it hung within a line.
+    within_a_line: bool,
 }
 
 impl Conversation {
@@ -65,13 +71,21 @@ impl Conversation {
         let requests = write_thread(input, |input, line| input.write_all(line));
         // One line at a time: who floods has to wait.
         let (sender, heard) = sync_channel(1);
-        thread::spawn(move || listen(output, limits.line, &sender));
-        Ok(Self { process, requests, heard, last: 0, limits, broken: None })
+        let unfinished = Arc::default();
+        let so_far = Arc::clone(&unfinished);
+        thread::spawn(move || listen(output, limits.line, &so_far, &sender));
+        let (last, broken, within_a_line) = (0, None, false);
+        Ok(Self { process, requests, heard, unfinished, last, limits, broken, within_a_line })
     }
 
     /// Whether it is still to be asked.
     pub(super) const fn is_sound(&self) -> bool {
         self.broken.is_none()
+    }
+
+    /// Whether what looks like a hang may be no more than a line end that is missing.
+    pub(super) const fn hung_within_a_line(&self) -> bool {
+        self.within_a_line
     }
 
     /// Asks, and waits for the reply; `what` names the request in reports.
@@ -100,7 +114,11 @@ impl Conversation {
         }
     }
 
-    fn wait<T: DeserializeOwned>(&self, limit: Duration, what: &str) -> Result<Reply<T>, Breakage> {
+    fn wait<T: DeserializeOwned>(
+        &mut self,
+        limit: Duration,
+        what: &str,
+    ) -> Result<Reply<T>, Breakage> {
         let lied = |how: String| Breakage::Lied(format!("{how}, in {what}"));
         match self.heard.recv_timeout(limit) {
             Ok(Heard::Line(line)) => self.reply(&line).map_err(lied),
@@ -112,7 +130,8 @@ impl Conversation {
                 Err(Breakage::Died(format!("{end}; its last line has no end: {}", shown(&line))))
             }
             Err(RecvTimeoutError::Timeout) => {
-                Err(Breakage::Hung(format!("no answer to {what} within {limit:?}")))
+                let hint = self.what_it_may_lack();
+                Err(Breakage::Hung(format!("no answer to {what} within {limit:?}{hint}")))
             }
             Err(RecvTimeoutError::Disconnected) => {
                 Err(Breakage::Died(self.process.how_it_ended(what)))
@@ -120,9 +139,30 @@ impl Conversation {
         }
     }
 
+    /// A mistake that looks like a hang, if it may be one.
+    fn what_it_may_lack(&mut self) -> String {
+        let unfinished = self.unfinished.load(Ordering::Relaxed);
+        self.within_a_line = unfinished > 0;
+        match unfinished {
+            // Who has been heard before flushes its output.
+            0 if self.last > 1 => String::new(),
+            0 => "; nothing came at all: is its output flushed after each line?".to_owned(),
+            bytes => format!("; {bytes} bytes came without a line end"),
+        }
+    }
+
     fn reply<T: DeserializeOwned>(&self, line: &[u8]) -> Result<Reply<T>, String> {
-        let reply: Reply<T> = serde_json::from_slice(line)
-            .map_err(|error| format!("{} is no reply: {error}", shown(line)))?;
+        let text = line.trim_ascii();
+        if text.is_empty() {
+            return Err("an empty line is no reply".to_owned());
+        }
+        // A list would be taken for the members of an object in their order.
+        if text.starts_with(b"[") {
+            return Err(format!("{} is no reply: expected an object, not a list", shown(line)));
+        }
+        let reply: Reply<T> = serde_json::from_slice(line).map_err(|error| {
+            format!("{} is no reply: {}", shown(line), one_line(&error.to_string()))
+        })?;
         if reply.id != self.last {
             return Err(format!("a reply to request {}, not to {}", reply.id, self.last));
         }
@@ -151,17 +191,10 @@ impl Conversation {
     }
 }
 
-fn listen(output: ChildStdout, longest: u64, to: &SyncSender<Heard>) {
+fn listen(output: ChildStdout, longest: u64, so_far: &AtomicUsize, to: &SyncSender<Heard>) {
     let mut output = BufReader::new(output);
     loop {
-        let mut line = Vec::new();
-        let read = output.by_ref().take(longest).read_until(b'\n', &mut line);
-        let heard = match read {
-            Ok(0) | Err(_) => return,
-            Ok(_) if line.ends_with(b"\n") => Heard::Line(line),
-            Ok(length) if length as u64 == longest => Heard::TooLong,
-            Ok(_) => Heard::HalfLine(line),
-        };
+        let Some(heard) = next_line(&mut output, longest, so_far) else { return };
         let last = !matches!(heard, Heard::Line(_));
         if to.send(heard).is_err() || last {
             return;
@@ -169,11 +202,43 @@ fn listen(output: ChildStdout, longest: u64, to: &SyncSender<Heard>) {
     }
 }
 
+/// Reads a line, piece by piece so that it is known how much of it is there; `None` at the end.
+fn next_line(
+    output: &mut BufReader<ChildStdout>,
+    longest: u64,
+    so_far: &AtomicUsize,
+) -> Option<Heard> {
+    let mut line = Vec::new();
+    let heard = loop {
+        let piece = match output.fill_buf() {
+            Ok(piece) => piece,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(_) => return None,
+        };
+        if piece.is_empty() {
+            break if line.is_empty() { return None } else { Heard::HalfLine(line) };
+        }
+        let end = piece.iter().position(|byte| *byte == b'\n');
+        let length = end.map_or(piece.len(), |at| at + 1);
+        if (line.len() + length) as u64 > longest {
+            break Heard::TooLong;
+        }
+        line.extend_from_slice(&piece[..length]);
+        output.consume(length);
+        if end.is_some() {
+            break Heard::Line(line);
+        }
+        so_far.store(line.len(), Ordering::Relaxed);
+    };
+    so_far.store(0, Ordering::Relaxed);
+    Some(heard)
+}
+
 /// The beginning of a line, for a report.
 fn shown(line: &[u8]) -> String {
     let text = String::from_utf8_lossy(line);
     let text = text.trim_end();
-    let mut short: String = text.chars().take(SHOWN).flat_map(char::escape_default).collect();
+    let mut short = one_line(&text.chars().take(SHOWN).collect::<String>());
     if text.chars().count() > SHOWN {
         short.push('…');
     }

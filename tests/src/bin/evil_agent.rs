@@ -1,5 +1,5 @@
-//! An adapter that does one evil thing at every line that asks for a `VirtualProtect`, and
-//! otherwise serves the model: `evil_agent WHAT`.
+//! An adapter that does one evil thing at every line that asks for a `VirtualProtect`, or at
+//! every `close`, and otherwise serves the model: `evil_agent WHAT`, `evil_agent close-WHAT`.
 //!
 //! Deliberately not here: what is to come of it (`tests/agent.rs`).
 #![allow(clippy::print_stdout, clippy::print_stderr, reason = "its output is the point")]
@@ -33,8 +33,10 @@ impl<R: BufRead> Read for Watched<R> {
         let text = String::from_utf8_lossy(line).into_owned();
         buffer[..length].copy_from_slice(&line[..length]);
         self.input.consume(length);
+        let at_close = self.what.starts_with("close-");
         let asks_protect = text.contains("[[4,") || text.contains(",[4,");
-        if asks_protect && self.does(&text)? {
+        let now = if at_close { text.contains("\"close\":") } else { asks_protect };
+        if now && self.does(&text)? {
             // It was answered already: the server never sees it.
             return self.read(buffer);
         }
@@ -50,7 +52,7 @@ impl<R> Watched<R> {
             let mut out = io::stdout();
             out.write_all(text.as_bytes()).and_then(|()| out.flush()).map(|()| true)
         };
-        match self.what.as_str() {
+        match self.what.trim_start_matches("close-") {
             "dies" => std::process::abort(),
             "exits" => {
                 eprintln!("I have had enough");
@@ -80,7 +82,19 @@ impl<R> Watched<R> {
             "declines" => say(&format!(
                 "{{\"id\":{id},\"unsupported\":\"no protection here\",\"link\":\"mailto:me\"}}\n"
             )),
-            "breaks" => say(&format!("{{\"id\":{id},\"broken\":\"the page table is gone\"}}\n")),
+            "breaks" if self.what.starts_with("close-") => {
+                say(&format!("{{\"id\":{id},\"broken\":\"a lock\"}}\n"))
+            }
+            "breaks" => say(&format!("{{\"id\":{id},\"broken\":\"the page\\ntable is gone\"}}\n")),
+            "answers" => say(&format!("{{\"id\":{id},\"outcome\":[1,2]}}\n")),
+            "endless" => {
+                say("{\"id\":")?;
+                loop {
+                    std::thread::sleep(Duration::from_secs(1));
+                }
+            }
+            "list" => say("[1,[[0]]]\n"),
+            "empty" => say("\n"),
             _ => Ok(false),
         }
     }
