@@ -10,7 +10,8 @@ use std::process::Command;
 
 use hostmem::run::{Ending, run_scenario};
 use hostmem_backends::agent::{AgentBackend, Limits, Whose, smoke};
-use hostmem_interface::scenario::Level;
+use hostmem_interface::Capabilities;
+use hostmem_interface::scenario::{Level, Scenario};
 use hostmem_tests::{root, scenarios};
 
 fn built() -> PathBuf {
@@ -121,12 +122,98 @@ fn a_skeleton_is_right_around_a_manager_that_refuses() {
     }
 }
 
+/// The adapter in Python with something else in the place of a part of it.
+fn changed(name: &str, from: &str, to: &str) -> AgentBackend {
+    let right = std::fs::read_to_string(adapters().join("adapter.py")).expect("an adapter");
+    let wrong = right.replace(from, to);
+    assert!(wrong != right, "{name}");
+    let folder = built().join(name);
+    std::fs::create_dir_all(&folder).expect("a folder");
+    std::fs::write(folder.join("adapter.py"), wrong).expect("a file");
+    std::fs::copy(adapters().join("toy.py"), folder.join("toy.py")).expect("a file");
+    agent(&format!("python3 {}", folder.join("adapter.py").display()))
+}
+
+/// Where `adapter.py` opens an address space, and where it answers a line of calls.
+const OPENS: &str = "manager, slots = module.Manager(), []";
+const ANSWERS: &str = "call(manager, slots, numbers) for numbers in request[\"run\"]]";
+
+/// The adapter with another answer to `open`.
+fn opening(name: &str, reply: &str) -> AgentBackend {
+    changed(name, OPENS, &format!("{OPENS}; reply = {{\"id\": request[\"id\"], {reply}}}"))
+}
+
+/// The adapter that does something to its reply to whatever asks the manager.
+fn answering(name: &str, does: &str) -> AgentBackend {
+    let asks = "any(int(call[0]) for call in request[\"run\"])";
+    changed(name, ANSWERS, &format!("{ANSWERS}; {asks} and {does}"))
+}
+
+/// It opens a machine that nobody asked for.
+fn opens_another() -> AgentBackend {
+    opening("open-other", "\"outcome\": [8192, 65536, 65536, 140737488289791, 0, 0]")
+}
+
+#[test]
+fn what_an_adapter_says_that_broke_is_none_of_its_own_mistakes() {
+    if !has("python3") {
+        return;
+    }
+    let (ours, theirs) = (Whose::Adapter, Whose::Implementation);
+    let broken = "(reply.pop(\"outcome\"), reply.update(broken=\"a lock\"))";
+    for (backend, whose, tells) in [
+        (opens_another(), ours, "its page is 0x2000, and 0x1000 was asked for"),
+        (
+            opening("open-broken", "\"broken\": \"no memory\""),
+            theirs,
+            "it reported that it broke: no memory, in open",
+        ),
+        (
+            opening("open-unsupported", "\"unsupported\": \"not here\""),
+            theirs,
+            "it has no such thing: not here",
+        ),
+        (answering("run-broken", broken), theirs, "]]: it reported that it broke: a lock"),
+        (
+            answering("notified-odd", "reply.update(notified=[0])"),
+            ours,
+            "`notified`: it has 1 numbers, and lacks the next one",
+        ),
+        (
+            answering("notified-beyond", "reply.update(notified=[1, 1])"),
+            ours,
+            "`notified`: a notification during call 1 of 1",
+        ),
+        (
+            answering("notified-undeclared", "reply.update(notified=[0, 1])"),
+            ours,
+            "the capability `notifications` was not declared",
+        ),
+    ] {
+        let checks = smoke(&backend);
+        let (who, why) = checks.last().and_then(|it| it.wrong.as_ref()).expect("it is wrong");
+        assert_eq!(*who, whose, "{why}");
+        assert!(why.contains(tells), "{why}");
+    }
+}
+
+#[test]
+fn a_machine_that_was_not_asked_for_is_told_with_both_values() {
+    if !has("python3") {
+        return;
+    }
+    let (_, scenario) = scenarios().into_iter().next().expect("a scenario");
+    let scenario = Scenario { needs: Capabilities::NONE, ..scenario };
+    let ending = run_scenario(&scenario, "", &opens_another(), &mut |_, _| {}).ending;
+    let why = "machine: its page is 0x2000, and 0x1000 was asked for";
+    assert_eq!(ending, Ending::Skipped(why.to_owned()));
+}
+
 #[test]
 fn a_wrong_adapter_is_told_from_a_wrong_implementation() {
     if !has("python3") {
         return;
     }
-    let right = std::fs::read_to_string(adapters().join("adapter.py")).expect("an adapter");
     let (ours, theirs) = (Whose::Adapter, Whose::Implementation);
     for (name, from, to, expected, whose) in [
         (
@@ -167,13 +254,7 @@ fn a_wrong_adapter_is_told_from_a_wrong_implementation() {
             ours,
         ),
     ] {
-        let wrong = right.replace(from, to);
-        assert!(wrong != right, "{name}");
-        let folder = built().join(name);
-        std::fs::create_dir_all(&folder).expect("a folder");
-        std::fs::write(folder.join("adapter.py"), wrong).expect("a file");
-        std::fs::copy(adapters().join("toy.py"), folder.join("toy.py")).expect("a file");
-        let checks = smoke(&agent(&format!("python3 {}", folder.join("adapter.py").display())));
+        let checks = smoke(&changed(name, from, to));
         let last = checks.last().expect("a check");
         assert!(last.what.starts_with(expected), "{name}: {last:?}");
         let (who, why) = last.wrong.as_ref().expect("it is wrong");

@@ -11,11 +11,12 @@ use std::sync::Arc;
 
 use hostmem_interface::{
     Address, AllocationType, Breakage, Call, Capability, CriticalLevel, Data, Description,
-    FreeType, Machine, MemoryBasicInformation, OutPointer, Outcome, Protection, Value,
+    FreeType, Machine, MemoryBasicInformation, OpenError, OutPointer, Outcome, Protection, Value,
 };
 
 use super::answers;
-use super::backend::{AgentBackend, introduced, opened};
+use super::backend::{AgentBackend, closed, introduced, opened};
+use super::batch::notifications;
 use super::calls::{self, Packed};
 use super::conversation::Conversation;
 use super::messages::{Ask, Reply};
@@ -59,7 +60,7 @@ fn run(backend: &AgentBackend, checks: &mut Vec<Check>) -> Result<(), Wrong> {
     let mut next = |what| checks.push(Check { what, wrong: None });
     next("it starts, and says what it is");
     let mut talk = backend.converse().map_err(|error| adapter(error.to_string()))?;
-    let about = introduced(&mut talk).map_err(|error| adapter(error.to_string()))?;
+    let about = introduced(&mut talk).map_err(not_opened)?;
     let who = about.description().map_err(adapter)?;
     next("it opens an address space");
     let mut test = Test { talk, who, slots: 0 };
@@ -95,11 +96,32 @@ fn run(backend: &AgentBackend, checks: &mut Vec<Check>) -> Result<(), Wrong> {
     next("it answers every method that it says it has, one way or the other");
     test.every_method()?;
     next("it stops");
-    test.talk.stop().map_err(|how| adapter(how.to_string()))
+    test.talk.stop().map_err(broke)
 }
 
 const fn adapter(why: String) -> Wrong {
     (Whose::Adapter, why)
+}
+
+const fn implementation(why: String) -> Wrong {
+    (Whose::Implementation, why)
+}
+
+/// An adapter that says what it could not do did its own part well.
+fn broke(how: Breakage) -> Wrong {
+    match how {
+        Breakage::Reported(_) => implementation(format!("it {how}")),
+        how => adapter(how.to_string()),
+    }
+}
+
+fn not_opened(error: OpenError) -> Wrong {
+    match error {
+        OpenError::Broken(how) => broke(how),
+        OpenError::Machine(why) | OpenError::Unavailable(why) => {
+            implementation(format!("it has no such thing: {why}"))
+        }
+    }
 }
 
 struct Test {
@@ -114,36 +136,54 @@ impl Test {
         self.slots = 0;
         let machine = self.who.machine;
         let wanted = Machine { physical: None, commit_limit: None, ..machine };
-        opened(&mut self.talk, &wanted, &machine)
-            .map(drop)
-            .map_err(|error| adapter(error.to_string()))
+        let shown = opened(&mut self.talk, &wanted, &machine).map_err(not_opened)?;
+        match wanted.difference(&shown) {
+            None => Ok(()),
+            Some(why) => Err(adapter(format!("its answer to open: {why}, as it said at start"))),
+        }
     }
 
     fn close(&mut self) -> Result<(), Wrong> {
-        let reply = self.talk.ask::<Flat>(Ask::Close(Vec::new()), "close");
-        reply.map(drop).map_err(|how| adapter(how.to_string()))
+        closed(&mut self.talk).map_err(broke)
     }
 
     /// The reply to a line, whatever it is.
     fn reply(&mut self, calls: Vec<Flat>, sent: &str) -> Result<Reply<Vec<Flat>>, Wrong> {
-        let asks_manager = calls.iter().any(|call| call[0] != ECHO.into());
+        let asks_manager = asks_manager(&calls);
+        let count = calls.len();
         let reply = self.talk.ask::<Vec<Flat>>(Ask::Run(calls), sent);
-        reply.map_err(|how| match how {
+        // Whoever has begun to answer has heard from the manager.
+        let behind = asks_manager && !self.talk.hung_within_a_line();
+        let reply = reply.map_err(|how| match how {
             // Echo goes well by itself: what dies or hangs here is most likely behind it.
-            Breakage::Died(_) | Breakage::Hung(_) if asks_manager => {
-                (Whose::Implementation, format!("it {how}"))
-            }
+            Breakage::Died(_) | Breakage::Hung(_) if behind => implementation(format!("it {how}")),
             how => adapter(how.to_string()),
-        })
+        })?;
+        self.notified(&reply, count).map_err(|why| adapter(format!("{sent}: {why}")))?;
+        Ok(reply)
+    }
+
+    /// Whether `notified` can be what came of that many calls.
+    fn notified(&self, reply: &Reply<Vec<Flat>>, calls: usize) -> Result<(), String> {
+        notifications(&reply.notified, calls).map_err(|why| format!("`notified`: {why}"))?;
+        if reply.notified.is_empty() || self.who.capabilities.has(Capability::Notifications) {
+            return Ok(());
+        }
+        Err("`notified` is there, and the capability `notifications` was not declared".into())
     }
 
     /// The answers to a line.
     fn line(&mut self, calls: Vec<Flat>) -> Result<Vec<Flat>, Wrong> {
         let sent = shown(&calls);
         let count = calls.len();
+        // Echo asks no manager anything, so there is nothing behind it to be wrong.
+        let whose = if asks_manager(&calls) { implementation } else { adapter };
         let reply = self.reply(calls, &sent)?;
-        let why = reply.reason().1;
-        let answers = reply.outcome.ok_or_else(|| adapter(format!("{sent}: {why}")))?;
+        let why = reply.reason();
+        let answers = reply.outcome.ok_or_else(|| match why {
+            (true, why) => whose(format!("{sent}: it has no such thing: {why}")),
+            (false, why) => whose(format!("{sent}: it {}", Breakage::Reported(why))),
+        })?;
         if answers.len() == count {
             return Ok(answers);
         }
@@ -222,7 +262,8 @@ impl Test {
                 (None, (true, _)) if call.allocates() => break,
                 (None, (true, _)) => {}
                 (None, (false, why)) => {
-                    return Err((Whose::Implementation, format!("{sent}: {why}")));
+                    let how = Breakage::Reported(why);
+                    return Err(implementation(format!("{sent}: it {how}")));
                 }
             }
         }
@@ -339,6 +380,10 @@ fn reserve_and_commit(size: u64, address: u64) -> Call<Packed> {
 fn echo(slot: i64, offset: i128, rest: &[i128]) -> Flat {
     let head = [i128::from(ECHO), slot.into(), offset];
     head.into_iter().chain(rest.iter().copied()).map(Number).collect()
+}
+
+fn asks_manager(calls: &[Flat]) -> bool {
+    calls.iter().any(|call| call[0] != ECHO.into())
 }
 
 fn shown(calls: &[Flat]) -> String {
