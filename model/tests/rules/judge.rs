@@ -559,7 +559,7 @@ fn the_model_goes_on_from_a_subjects_state() {
     let mut judge = it.judge();
     let top = END - (1 << 20);
     assert_eq!(told(&mut judge, &block(0, 16), &address(top), &[]), "HM-03");
-    let mut actor = hostmem_model::actor::Actor::new(judge.state);
+    let mut actor = Actor::new(judge.state);
     let Reply::Outcome { outcome, .. } = actor.act(&block(0, 16)) else { panic!("it answers") };
     assert_eq!(outcome, address(top - (1 << 20)));
     let Reply::Outcome { outcome, .. } = actor.act(&alloc(0, 1 << 20, R | DOWN, RW)) else {
