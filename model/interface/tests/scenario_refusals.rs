@@ -1,7 +1,7 @@
 //! Every kind of wrong scenario file is refused at its place and in words that help:
 //! `refusals.txt` lists them.
 
-use hostmem_interface::scenario::{self, MAX_JSON};
+use hostmem_interface::scenario::{self, MAX_JSON, MachineRequest};
 
 fn refusal(text: impl AsRef<[u8]>) -> String {
     match scenario::read(text.as_ref()) {
@@ -121,4 +121,18 @@ fn at_most_six_steps_overlap() {
         refusal(steps(&[3; 7])),
         "line 11, column 32: more than 6 consecutive steps with 3; at most 6 may overlap"
     );
+}
+
+/// User space has whole granules, fewer than 2^32, whatever their size.
+#[test]
+fn limits_that_a_file_does_not_state_give_way() {
+    let limits = |granularity| {
+        let machine = MachineRequest { granularity: Some(granularity), ..Default::default() };
+        (machine.machine().lowest, machine.machine().highest)
+    };
+    assert_eq!(limits(0x1_0000), (0x1_0000, 0x7FFF_FFFE_FFFF));
+    assert_eq!(limits(0x2_0000), (0x2_0000, 0x7FFF_FFFD_FFFF));
+    assert_eq!(limits(0x4000), (0x1_0000, 0x3FFF_FFFF_BFFF));
+    let stated = MachineRequest { highest: Some(0xF_FFFF), ..Default::default() };
+    assert_eq!(stated.machine().highest, 0xF_FFFF);
 }

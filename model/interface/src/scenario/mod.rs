@@ -313,15 +313,22 @@ pub struct MachineRequest {
 }
 
 impl MachineRequest {
-    /// The machine that is meant: the defaults of the format with what is asked for.
+    /// The machine that is meant: the defaults of the format with what is asked for. User space
+    /// has whole granules, fewer than 2^32: a limit that is not asked for gives way.
     #[must_use]
     pub fn machine(&self) -> Machine {
         let default = Machine::WINDOWS_X64;
+        let granularity = self.granularity.unwrap_or(default.granularity);
+        let whole = |end: u64| {
+            let granules = end.checked_div(granularity)?.min(u64::from(u32::MAX));
+            (granules * granularity).checked_sub(1)
+        };
+        let lowest = default.lowest.checked_next_multiple_of(granularity.max(1));
         Machine {
             page: self.page.unwrap_or(default.page),
-            granularity: self.granularity.unwrap_or(default.granularity),
-            lowest: self.lowest.unwrap_or(default.lowest),
-            highest: self.highest.unwrap_or(default.highest),
+            granularity,
+            lowest: self.lowest.or(lowest).unwrap_or(default.lowest),
+            highest: self.highest.or(whole(default.end())).unwrap_or(default.highest),
             physical: self.physical,
             commit_limit: self.commit_limit,
         }

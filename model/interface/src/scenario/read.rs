@@ -276,37 +276,24 @@ fn check_machine(request: &MachineRequest) -> Result<(), (&'static str, String)>
         return Err(("page", format!("{:#x} is less than {LEAST_PAGE} bytes", it.page)));
     }
     let whole = |end: u64| end.is_multiple_of(it.granularity);
-    if !it.highest.checked_add(1).is_some_and(whole) {
-        // Without a highest of its own, it is the granularity that does not suit.
-        return Err(match request {
-            MachineRequest { highest: Some(u64::MAX), .. } => {
-                ("highest", format!("behind {:#x} there is no address", u64::MAX))
-            }
-            MachineRequest { highest: Some(highest), .. } => {
-                let granule = it.granularity;
-                let what = "is not the last byte of a granule of";
-                ("highest", format!("{highest:#x} {what} {granule:#x}"))
-            }
-            MachineRequest { granularity, .. } => {
-                let name = if granularity.is_some() { "granularity" } else { "page" };
-                let (ends, granule) = (it.highest, it.granularity);
-                let what =
-                    format!("user space ends with {ends:#x}, inside a granule of {granule:#x}");
-                (name, format!("{what}; give \"highest\""))
-            }
-        });
+    let (highest, granule) = (it.highest, it.granularity);
+    if highest == u64::MAX {
+        return Err(("highest", format!("behind {highest:#x} there is no address")));
+    }
+    if !whole(highest + 1) {
+        // Without one of the file's own, there is not one granule.
+        let name = if request.highest.is_some() { "highest" } else { "granularity" };
+        let what = "is not the last byte of a granule of";
+        return Err((name, format!("{highest:#x} {what} {granule:#x}")));
     }
     if !whole(it.lowest) {
         let (lowest, granule) = (it.lowest, it.granularity);
         let message = format!("{lowest:#x} is not the first byte of a granule of {granule:#x}");
         return Err(("lowest", message));
     }
-    if (it.highest + 1) / it.granularity >= MOST_GRANULES {
-        let name = if request.highest.is_some() { "highest" } else { "granularity" };
-        let (highest, granule) = (it.highest, it.granularity);
+    if (highest + 1) / granule >= MOST_GRANULES {
         let count = format!("2^32 granules of {granule:#x} or more");
-        let message = format!("{count} end with {highest:#x}; fewer are possible");
-        return Err((name, message));
+        return Err(("highest", format!("{count} end with {highest:#x}; fewer are possible")));
     }
     if it.lowest >= it.highest {
         let name = if request.lowest.is_some() { "lowest" } else { "highest" };
