@@ -315,10 +315,9 @@ impl<'a> Case<'a> {
                 // Of how many regions memory of others consists is the machine's affair: what
                 // the harness sees of it must not decide what is generated next.
                 let unowned = matches!(verdict.first.answer, Answer::Unowned(_));
-                for rule in [Some(rule), also].into_iter().flatten() {
-                    if step.is_some() || !unowned {
-                        self.coverage.add(rule, &outcome);
-                    }
+                let by_chance = self.generated && step.is_none() && unowned;
+                for rule in [Some(rule), also].into_iter().flatten().filter(|_| !by_chance) {
+                    self.coverage.add(rule, &outcome);
                 }
                 if reading && !self.readings.contains(&rule) {
                     self.readings.push(rule);
