@@ -328,10 +328,8 @@ impl Judge {
     fn fit_value<'v>(&self, answer: &Answer, effect: &'v Effect, value: &Value) -> Fit<'v> {
         let effect_if = |fits: bool| yes_if(fits, effect);
         match (answer, value) {
-            (Answer::Nothing, Value::Nothing) | (Answer::Malloc, Value::Malloc(_)) => {
-                effect_if(true)
-            }
-            (Answer::Address(right), Value::Address(seen)) => effect_if(right == seen),
+            _ if is_word_for_word(answer, value) => effect_if(true),
+            (Answer::Malloc, Value::Malloc(_)) => effect_if(true),
             (Answer::AddressIn(lowest, highest), Value::Address(seen)) => {
                 let page = self.state.machine().page;
                 effect_if(lowest <= seen && seen <= highest && seen.is_aligned(page))
@@ -339,7 +337,6 @@ impl Judge {
             (Answer::AnyBase { size, .. }, Value::Address(base)) => {
                 chosen_if(self.is_free_base(*base, *size), || effect.with_base(*base))
             }
-            (Answer::Old(right), Value::Old(seen)) => effect_if(right == seen),
             (Answer::Region(right), Value::Region(seen)) => {
                 match modifier_rule(right, &seen.information) {
                     Some(rule) => Fit::But(rule, answer.to_string()),
@@ -412,13 +409,19 @@ fn modifier_rule(right: &MemoryBasicInformation, seen: &MemoryBasicInformation) 
 /// that a rule of its own would be asked about: so do most calls end.
 fn is_the_only_answer(call: &Call, verdict: &Verdict, outcome: &Outcome) -> bool {
     let Outcome::Done { code: Hresult::S_OK, value } = outcome else { return false };
-    let same = match (&verdict.first.answer, value) {
+    is_word_for_word(&verdict.first.answer, value)
+        && verdict.others.is_empty()
+        && !matches!(call, Call::SetMemoryLoad { .. })
+}
+
+/// Whether a value is an answer that leaves nothing open.
+fn is_word_for_word(answer: &Answer, value: &Value) -> bool {
+    match (answer, value) {
         (Answer::Nothing, Value::Nothing) => true,
         (Answer::Address(right), Value::Address(seen)) => right == seen,
         (Answer::Old(right), Value::Old(seen)) => right == seen,
         _ => false,
-    };
-    same && verdict.others.is_empty() && !matches!(call, Call::SetMemoryLoad { .. })
+    }
 }
 
 /// Whether a call may be refused for lack of memory at all. A machine with a stated commit

@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use hostmem::conform::minimal::minimal;
-use hostmem::engine::{Engine as _, RandomCase, Settings};
+use hostmem::engine::{Engine as _, Ran, RandomCase, Settings};
 use hostmem::report::VerdictWord;
 use hostmem::run::{Ending, run_scenario};
 use hostmem::runner::Runner;
@@ -17,6 +17,19 @@ use hostmem_interface::scenario::{Scenario, read::read};
 fn evil(what: &str, limits: Limits) -> AgentBackend {
     let command = format!("{} {what}", env!("CARGO_BIN_EXE_evil_agent"));
     AgentBackend::new(&command, limits).expect("a command")
+}
+
+/// Random work on an adapter.
+fn random(ops: usize, backend: &AgentBackend) -> Ran {
+    let case = RandomCase {
+        index: 1,
+        seed: Seed::Number(7).case(1),
+        ops,
+        profile: "wide".to_owned(),
+        swarm: String::new(),
+        threads: 1,
+    };
+    Runner.random(&case, backend, Settings::default()).expect("a known profile")
 }
 
 fn scenario(third: &str) -> Scenario {
@@ -110,16 +123,7 @@ fn whoever_breaks_when_a_case_is_closed_has_broken_it() {
     let smallest = minimal("a.json", &scenario(protect), &evil("close-dies", Limits::USUAL));
     let smallest = smallest.expect("it dies again");
     assert!(smallest.sentence.starts_with("when the case is closed: it died"), "{smallest:?}");
-    let case = RandomCase {
-        index: 1,
-        seed: Seed::Number(7).case(1),
-        ops: 30,
-        profile: "wide".to_owned(),
-        swarm: String::new(),
-        threads: 1,
-    };
-    let ran = Runner.random(&case, &evil("close-dies", Limits::USUAL), Settings::default());
-    let result = ran.expect("a known profile").result;
+    let result = random(30, &evil("close-dies", Limits::USUAL)).result;
     assert_eq!((result.word, result.step), (VerdictWord::Broken, None), "{result:?}");
 }
 
@@ -132,16 +136,7 @@ fn what_it_cannot_do_is_skipped_with_its_reason() {
 
 #[test]
 fn a_crash_in_random_work_is_shrunk() {
-    let case = RandomCase {
-        index: 1,
-        seed: Seed::Number(7).case(1),
-        ops: 300,
-        profile: "wide".to_owned(),
-        swarm: String::new(),
-        threads: 1,
-    };
-    let backend = evil("dies", Limits::USUAL);
-    let ran = Runner.random(&case, &backend, Settings::default()).expect("a known profile");
+    let ran = random(300, &evil("dies", Limits::USUAL));
     assert_eq!(ran.result.word, VerdictWord::Broken, "{:?}", ran.result);
     let steps = ran.failing.expect("the smallest case").steps;
     let names: Vec<&str> = steps.iter().map(|step| step.action.name()).collect();

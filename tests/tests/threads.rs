@@ -1,5 +1,6 @@
 //! Random cases on several threads: lawful managers come clean, and those that are only right
-//! while one thread calls at a time are caught.
+//! while one thread calls at a time are caught; and the threads of a scenario are there before
+//! its first step.
 
 use std::sync::{Arc, Mutex};
 

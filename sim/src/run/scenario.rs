@@ -343,7 +343,7 @@ pub(super) fn not_again(how: Breakage) -> Ending {
 /// What a case came to when its subject is closed: one that breaks in that has broken the case,
 /// unless worse is known of it.
 pub(crate) fn closed(subject: &dyn Subject, outcome: Outcome) -> Outcome {
-    if matches!(word(&outcome.ending), "diverges" | "broken") {
+    if let Ending::Diverges(_) | Ending::Broken(_) | Ending::Unreadable(_) = outcome.ending {
         return outcome;
     }
     match subject.close() {

@@ -312,6 +312,9 @@ pub struct MachineRequest {
     pub commit_limit: Option<u64>,
 }
 
+/// The most granules up to the end of user space: they are numbered in 32 bits.
+const MOST_GRANULES: u64 = u32::MAX as u64;
+
 impl MachineRequest {
     /// The machine that is meant: the defaults of the format with what is asked for. User space
     /// has whole granules, fewer than 2^32: a limit that is not asked for gives way.
@@ -320,7 +323,7 @@ impl MachineRequest {
         let default = Machine::WINDOWS_X64;
         let granularity = self.granularity.unwrap_or(default.granularity);
         let whole = |end: u64| {
-            let granules = end.checked_div(granularity)?.min(u64::from(u32::MAX));
+            let granules = end.checked_div(granularity)?.min(MOST_GRANULES);
             (granules * granularity).checked_sub(1)
         };
         let lowest = default.lowest.checked_next_multiple_of(granularity.max(1));

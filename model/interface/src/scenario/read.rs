@@ -11,8 +11,8 @@ use std::fmt;
 
 use super::json::{Json, Node, Parser, quote};
 use super::step::Steps;
-use super::{Level, MAX_JSON, MAX_STEPS, MachineRequest, Position, Scenario, value};
-use crate::{Capabilities, Capability};
+use super::{Level, MAX_JSON, MAX_STEPS, MOST_GRANULES, MachineRequest, Position, Scenario, value};
+use crate::{Capabilities, Capability, Machine};
 
 /// The one version of the format.
 pub const FORMAT: &str = "hostmem/1";
@@ -253,51 +253,45 @@ fn machine(node: &Node<'_>) -> Result<MachineRequest, ReadError> {
 
 /// The least page, in bytes: no access of one word touches three of them.
 const LEAST_PAGE: u64 = 16;
-/// A machine has fewer granules.
-const MOST_GRANULES: u64 = 1 << 32;
 
 /// Which value of a machine makes no sense, and why.
 fn check_machine(request: &MachineRequest) -> Result<(), (&'static str, String)> {
-    let it = request.machine();
-    for (name, unit) in [("page", it.page), ("granularity", it.granularity)] {
+    let Machine { page, granularity: granule, lowest, highest, .. } = request.machine();
+    for (name, unit) in [("page", page), ("granularity", granule)] {
         if !unit.is_power_of_two() {
             return Err((name, format!("{unit:#x} is not a power of two")));
         }
     }
-    if it.granularity < it.page {
-        let message = format!("{:#x} is less than a page of {:#x}", it.granularity, it.page);
+    if granule < page {
         return Err(if request.granularity.is_some() {
-            ("granularity", message)
+            ("granularity", format!("{granule:#x} is less than a page of {page:#x}"))
         } else {
-            ("page", format!("{:#x} is more than the granularity {:#x}", it.page, it.granularity))
+            ("page", format!("{page:#x} is more than the granularity {granule:#x}"))
         });
     }
-    if it.page < LEAST_PAGE {
-        return Err(("page", format!("{:#x} is less than {LEAST_PAGE} bytes", it.page)));
+    if page < LEAST_PAGE {
+        return Err(("page", format!("{page:#x} is less than {LEAST_PAGE} bytes")));
     }
-    let whole = |end: u64| end.is_multiple_of(it.granularity);
-    let (highest, granule) = (it.highest, it.granularity);
-    if highest == u64::MAX {
+    let Some(end) = highest.checked_add(1) else {
         return Err(("highest", format!("behind {highest:#x} there is no address")));
-    }
-    if !whole(highest + 1) {
+    };
+    if !end.is_multiple_of(granule) {
         // Without one of the file's own, there is not one granule.
         let name = if request.highest.is_some() { "highest" } else { "granularity" };
-        let what = "is not the last byte of a granule of";
-        return Err((name, format!("{highest:#x} {what} {granule:#x}")));
+        let message = format!("{highest:#x} is not the last byte of a granule of {granule:#x}");
+        return Err((name, message));
     }
-    if !whole(it.lowest) {
-        let (lowest, granule) = (it.lowest, it.granularity);
+    if !lowest.is_multiple_of(granule) {
         let message = format!("{lowest:#x} is not the first byte of a granule of {granule:#x}");
         return Err(("lowest", message));
     }
-    if (highest + 1) / granule >= MOST_GRANULES {
+    if end / granule > MOST_GRANULES {
         let count = format!("2^32 granules of {granule:#x} or more");
         return Err(("highest", format!("{count} end with {highest:#x}; fewer are possible")));
     }
-    if it.lowest >= it.highest {
+    if lowest >= highest {
         let name = if request.lowest.is_some() { "lowest" } else { "highest" };
-        let message = format!("lowest {:#x} is not below highest {:#x}", it.lowest, it.highest);
+        let message = format!("lowest {lowest:#x} is not below highest {highest:#x}");
         return Err((name, message));
     }
     Ok(())
