@@ -55,8 +55,10 @@ impl LinuxManager {
         }
         match watch {
             Some(watch) if allocation.watched => {
+                // Closed before the kernel is asked: a write that comes in between would be lost.
+                self.close(range);
                 keep_marks(allocation, watch, range);
-                self.empty_watched(range);
+                self.discard(range);
             }
             _ => self.empty(range),
         }
@@ -76,9 +78,9 @@ impl LinuxManager {
         }
     }
 
-    /// The same where a fresh mapping would end the watch: commit arms the pages anew.
-    fn empty_watched(&self, range: &Range<u64>) {
-        self.discard(range);
+    /// Makes a watched range inaccessible, where a fresh mapping would end the watch: commit arms
+    /// the pages anew.
+    fn close(&self, range: &Range<u64>) {
         let admitted = self.budget.admits(Purpose::Change) || relieves(range);
         if !admitted || self.arena.protect(range.clone(), Prot::NONE).is_err() {
             self.overdue.store(true, Ordering::Release);

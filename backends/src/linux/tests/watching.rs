@@ -1,5 +1,8 @@
 //! Write watch through the manager.
 
+use std::sync::Barrier;
+use std::thread;
+
 use hostmem_interface::{WatchFlags, WatchPointers, WriteWatch};
 
 use super::*;
@@ -61,6 +64,38 @@ fn a_mark_survives_a_decommit_and_goes_by_reset() {
     case.decommit(at, 0);
     assert_eq!(case.watch(at, 0x10000, 0, 16), Ok(vec![]));
     case.check();
+}
+
+/// The kernel must not be asked for its record while the page can still be written.
+#[test]
+fn a_write_that_beats_a_decommit_leaves_its_mark() {
+    let Some((case, at)) = watched() else { return };
+    let (rounds, together) = (2000, Barrier::new(2));
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let one_round = |_| {
+                together.wait();
+                let mut written = false;
+                // Until the page is gone: the last write is as close to the end as can be.
+                while case.write(at, 1).is_ok() {
+                    written = true;
+                }
+                together.wait();
+                written
+            };
+            (0..rounds).map(one_round).collect::<Vec<bool>>()
+        });
+        let one_round = |_| {
+            case.alloc(at, PAGE, COMMIT, RW).unwrap();
+            case.0.reset_write_watch(Address(at), PAGE).unwrap();
+            together.wait();
+            case.decommit(at, PAGE);
+            together.wait();
+            !case.watch(at, PAGE, 0, 1).unwrap().is_empty()
+        };
+        let marked: Vec<bool> = (0..rounds).map(one_round).collect();
+        assert_eq!(marked, writer.join().unwrap());
+    });
 }
 
 #[test]

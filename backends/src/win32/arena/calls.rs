@@ -187,11 +187,20 @@ fn decommit(allocation: &mut Allocation, range: &Range<u64>) -> Result<(), Refus
         return Ok(());
     }
     if allocation.watched {
+        // Before the system is asked: a write that comes in between would be lost.
+        close(allocation, range).map_err(Refusal::from_win32)?;
         watch::keep_marks(allocation, range)?;
     }
     take_memory(allocation, range)?;
     set(allocation, range, PageState::RESERVED);
     Ok(())
+}
+
+/// Makes the committed pages of a range inaccessible.
+fn close(allocation: &Allocation, range: &Range<u64>) -> Result<(), Win32Error> {
+    let mut open = allocation.runs(range).filter(|(_, state)| state.is_committed());
+    // SAFETY: committed pages of ours, which their owner gives back.
+    open.try_for_each(|(run, _)| unsafe { change(&run, Change::Protect(Protection::NOACCESS)) })
 }
 
 /// Has the system take the memory of a range. Guards first: Wine raises them even where there is
