@@ -18,7 +18,7 @@ use hostmem_interface::{
 };
 
 use crate::effect::Effect;
-use crate::judge::may_lack;
+use crate::judge::{effect_of, may_lack};
 use crate::placement::{heap_place, place};
 use crate::rules::decide;
 use crate::state::State;
@@ -34,6 +34,24 @@ pub struct Actor {
     pub state: State,
     /// The bases of the ranges that its own heaps took, among the foreign ones.
     arenas: BTreeSet<Address>,
+}
+
+/// What a caller would like of several lawful answers.
+pub trait Preference {
+    /// Whether it likes this one.
+    fn likes(&self, outcome: &Outcome) -> bool;
+
+    /// Answers that it would like instead of one that the model could give, and that may be as
+    /// lawful: with another place, say, where the place is anybody's choice.
+    fn instead_of(&self, _outcome: &Outcome) -> Vec<Outcome> {
+        Vec::new()
+    }
+}
+
+impl<F: Fn(&Outcome) -> bool> Preference for F {
+    fn likes(&self, outcome: &Outcome) -> bool {
+        self(outcome)
+    }
 }
 
 /// An answer that the actor could give.
@@ -82,7 +100,7 @@ impl Actor {
     /// What is open is weighed; kept out of line, so that the plain way stays short.
     #[inline(never)]
     fn choose_and_carry_out(&mut self, call: &Call, verdict: &Verdict) -> Reply {
-        self.act_under(verdict, call, |_| true).0
+        self.act_under(verdict, call, &|_: &Outcome| true).0
     }
 
     /// Carries out a read in the model's own way, into bytes that it need not make first.
@@ -99,7 +117,7 @@ impl Actor {
             self.state.contents.copy_likeliest(*at, into);
             return Ok(());
         }
-        match self.act_under(&verdict, &call, |_| true).0 {
+        match self.act_under(&verdict, &call, &|_: &Outcome| true).0 {
             Reply::Outcome {
                 outcome: Outcome::Done { value: Value::Bytes(bytes), .. }, ..
             } => {
@@ -116,7 +134,7 @@ impl Actor {
     pub fn act_preferring(
         &mut self,
         call: &Call,
-        prefer: impl Fn(&Outcome) -> bool,
+        prefer: &(impl Preference + ?Sized),
     ) -> (Reply, bool) {
         let verdict = decide(&self.state, call);
         self.act_under(&verdict, call, prefer)
@@ -129,7 +147,7 @@ impl Actor {
         &mut self,
         verdict: &Verdict,
         call: &Call,
-        prefer: impl Fn(&Outcome) -> bool,
+        prefer: &(impl Preference + ?Sized),
     ) -> (Reply, bool) {
         let (chosen, liked) = self.choose(call, verdict, prefer);
         (self.carry_out(call, chosen.outcome, &chosen.effect), liked)
@@ -172,14 +190,14 @@ impl Actor {
         &mut self,
         call: &Call,
         verdict: &'v Verdict,
-        prefer: impl Fn(&Outcome) -> bool,
+        prefer: &(impl Preference + ?Sized),
     ) -> (Candidate<'v>, bool) {
-        let mut own = None;
+        let mut disliked = Vec::new();
         let mut offer = |candidate: Candidate<'v>| {
-            if prefer(&candidate.outcome) {
+            if prefer.likes(&candidate.outcome) {
                 return ControlFlow::Break(candidate);
             }
-            own.get_or_insert(candidate);
+            disliked.push(candidate);
             ControlFlow::Continue(())
         };
         for reading in verdict.readings() {
@@ -189,14 +207,35 @@ impl Actor {
         }
         // Any machine may lack memory; this one only where that is wanted, or where there is no
         // place for a choice that the rules leave open.
-        let own = own.unwrap_or_else(|| Candidate::lack(Win32Error::ERROR_NOT_ENOUGH_MEMORY));
         let lacks = verdict.permits_success() && may_lack(&self.state, call);
-        let wanted = LACKS.map(Candidate::lack).into_iter().filter(|_| lacks);
-        let liked = |candidate: &Candidate<'_>| prefer(&candidate.outcome);
-        if liked(&own) {
-            return (own, true);
+        for lack in LACKS.map(Candidate::lack) {
+            if !lacks && !disliked.is_empty() {
+                break;
+            }
+            if prefer.likes(&lack.outcome) {
+                return (lack, true);
+            }
+            disliked.push(lack);
         }
-        wanted.into_iter().find(liked).map_or((own, false), |lack| (lack, true))
+        if let Some(other) = self.instead_of(&disliked, call, verdict, prefer) {
+            return (other, true);
+        }
+        (disliked.swap_remove(0), false)
+    }
+
+    /// A lawful answer that `prefer` likes, though the actor would not have thought of it.
+    fn instead_of<'v>(
+        &self,
+        disliked: &[Candidate<'v>],
+        call: &Call,
+        verdict: &Verdict,
+        prefer: &(impl Preference + ?Sized),
+    ) -> Option<Candidate<'v>> {
+        let others = disliked.iter().flat_map(|candidate| prefer.instead_of(&candidate.outcome));
+        others.filter(|outcome| prefer.likes(outcome)).find_map(|outcome| {
+            let effect = effect_of(&self.state, call, verdict, &outcome)?;
+            Some(Candidate::chosen(outcome, effect))
+        })
     }
 
     /// Offers the answers by which a reading could be given: none, one or two.

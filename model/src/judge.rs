@@ -14,6 +14,7 @@
 //!
 //! Nothing here knows a backend by name: what may differ is in its [`Description`].
 
+mod certain;
 mod places;
 mod refusals;
 mod unseen;
@@ -22,8 +23,8 @@ use std::borrow::Cow;
 
 use hostmem_interface::scenario::Level;
 use hostmem_interface::{
-    Address, AllocationType, Call, Capability, Description, Grain, Hresult, MemoryAvailable,
-    MemoryBasicInformation, Outcome, Protection, Refusal, Value, Win32Error,
+    Address, AllocationType, Call, Capabilities, Capability, Description, Grain, Hresult,
+    MemoryAvailable, MemoryBasicInformation, Outcome, Protection, Refusal, Value, Win32Error,
 };
 
 use crate::effect::Effect;
@@ -212,7 +213,7 @@ impl Judge {
     /// What to say of an outcome that fits no reading.
     fn unfit(&self, call: &Call, verdict: &Verdict, outcome: &Outcome) -> Judgement {
         let divergence = Divergence {
-            rule: verdict.first.rule,
+            rule: self.broken_rule(call, verdict, outcome),
             expected: self.expected(verdict),
             observed: outcome.to_string(),
         };
@@ -421,6 +422,22 @@ fn is_word_for_word(answer: &Answer, value: &Value) -> bool {
         (Answer::Address(right), Value::Address(seen)) => right == seen,
         (Answer::Old(right), Value::Old(seen)) => right == seen,
         _ => false,
+    }
+}
+
+/// What an outcome does, if a subject that can tell everything may lawfully answer so.
+pub(crate) fn effect_of(
+    state: &State,
+    call: &Call,
+    verdict: &Verdict,
+    outcome: &Outcome,
+) -> Option<Effect> {
+    let (machine, capabilities) = (*state.machine(), Capabilities::ALL);
+    let subject = Description { machine, capabilities, ..Description::new("model") };
+    let judge = Judge::new(state.clone(), &subject);
+    match judge.judge_outcome(call, verdict, outcome) {
+        (Judgement::Agrees { .. }, effect) => Some(effect.into_owned()),
+        _ => None,
     }
 }
 

@@ -12,7 +12,7 @@ use crate::state::State;
 
 /// Blocks are aligned to this many bytes.
 const BLOCK_ALIGNMENT: u64 = 16;
-/// A heap takes at least this much at a time.
+/// A heap takes at least this much at a time, where there is room.
 const ARENA: u64 = 1 << 20;
 
 /// A place for a reservation of `size` bytes.
@@ -78,9 +78,12 @@ pub fn heap_place(
             return Some((base, None));
         }
     }
-    let bytes = need.max(ARENA).checked_next_multiple_of(state.machine().page)?;
-    let arena = highest(state, bytes)?;
-    Some((arena, Some((arena, bytes))))
+    // In a small space there may be no room for as much as it would like.
+    [need.max(ARENA), need].into_iter().find_map(|bytes| {
+        let bytes = bytes.checked_next_multiple_of(state.machine().page)?;
+        let arena = highest(state, bytes)?;
+        Some((arena, Some((arena, bytes))))
+    })
 }
 
 /// The lowest gap of `need` bytes between the blocks of an arena.

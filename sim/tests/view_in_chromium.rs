@@ -140,10 +140,10 @@ fn the_divergence_is_found_and_explained_by_keyboard() {
     let ended = browser.value("hostmem.recording.ended");
     assert_eq!(browser.value("hostmem.state.step"), ended);
     let step = text(&mut browser, "step");
-    assert!(step.contains("diverges") && step.contains("VP-07"), "{step}");
+    assert!(step.contains("diverges") && step.contains("SM-03"), "{step}");
     let finding = text(&mut browser, "finding");
     for what in
-        ["First difference at step", "VP-07", "ERROR_INVALID_ADDRESS", "old PAGE_", "source"]
+        ["First difference at step", "SM-03", "ERROR_INVALID_ADDRESS", "old PAGE_", "source"]
     {
         assert!(finding.contains(what), "{what}: {finding}");
     }

@@ -90,7 +90,7 @@ impl Bent {
 
     /// Carries the call out under this verdict.
     pub(crate) fn carry_out(self, actor: &mut Actor, call: &Call) -> Reply {
-        let (reply, _) = actor.act_under(&self.verdict, call, |_| true);
+        let (reply, _) = actor.act_under(&self.verdict, call, &|_: &Outcome| true);
         for effect in &self.also {
             actor.state.apply(effect);
         }

@@ -48,7 +48,8 @@ impl Judge {
             return false;
         }
         if seen.state != RegionState::FREE {
-            return true;
+            // Whose it is nobody knows, but it is no part of an allocation that ends before it.
+            return self.state.space.find(seen.allocation_base).is_none();
         }
         let fields = seen.allocation_base.is_null()
             && seen.allocation_protect == Protection(0)

@@ -143,7 +143,7 @@ impl Replay {
             })
         };
         let mut actor = self.actor.clone();
-        let (reply, _) = actor.act_preferring(call, wanted);
+        let (reply, _) = actor.act_preferring(call, &wanted);
         self.actor = actor;
         let Reply::Outcome { outcome, notified } = reply else {
             return Err(format!("no outcome: {reply:?}"));

@@ -136,7 +136,7 @@ fn guards_fire_once() {
     assert_eq!(world.gets(&write(ro, &[1])), format!("{AV} write at {ro:#x}"));
     assert_eq!(world.seen(ro), (C, RO | GUARD, PAGE));
     let likes_trap = |outcome: &Outcome| outcome.to_string().starts_with(TRAP);
-    assert!(world.0.act_preferring(&write(ro, &[1]), likes_trap).1);
+    assert!(world.0.act_preferring(&write(ro, &[1]), &likes_trap).1);
     assert_eq!(world.seen(ro), (C, RO, PAGE));
 }
 

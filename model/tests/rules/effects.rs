@@ -41,7 +41,7 @@ fn effects_on_other_pages_are_others() {
 /// The second lawful answer to a query behind user space can be had too.
 #[test]
 fn a_query_may_write_nothing() {
-    let (reply, liked) = World::new().0.act_preferring(&query(END), Outcome::is_done);
+    let (reply, liked) = World::new().0.act_preferring(&query(END), &Outcome::is_done);
     let Reply::Outcome { outcome, .. } = reply else { panic!("{reply:?}") };
     let written = match outcome.value() {
         Some(Value::Region(answer)) => answer.written,

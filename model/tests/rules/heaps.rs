@@ -86,7 +86,7 @@ fn lack_of_memory_where_it_is_wanted() {
     let mut world = World::after(&[create(0), alloc(P, PAGE, R, RW)]);
     let mut lacks = |call: &Call, error: Win32Error| {
         let wanted = Outcome::from(Refusal::from_win32(error));
-        world.0.act_preferring(call, |outcome| *outcome == wanted).1
+        world.0.act_preferring(call, &|outcome: &Outcome| *outcome == wanted).1
     };
     let (space, commit) = (Win32Error::ERROR_NOT_ENOUGH_MEMORY, Win32Error::ERROR_COMMITMENT_LIMIT);
     assert!(lacks(&block(0, 1 << 30), space));

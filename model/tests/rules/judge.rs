@@ -206,6 +206,12 @@ fn lack_of_memory() {
     tight.subject.machine.commit_limit = Some(mib(64) - 1);
     assert_eq!(refuse(&tight, &block(0, 1)), out, "a heap may take so much for itself");
     assert_eq!(refuse(&tight, &alloc(0, PAGE, R, RW)), little);
+    let space = Machine { highest: 4 * GRANULE - 1, ..Machine::WINDOWS_X64 };
+    let mut small = Bench { world: World::on(space), subject: description(space) };
+    assert_eq!(refuse(&small, &alloc(0, 2 * GRANULE, R, RW)), out, "most of all that there is");
+    assert_eq!(refuse(&small, &alloc(0, GRANULE, R, RW)), little);
+    small.world.does(&alloc(GRANULE, 2 * GRANULE, R, RW));
+    assert_eq!(refuse(&small, &alloc(0, PAGE, R, RW)), out);
     let machine = Machine { commit_limit: Some(mib(2)), ..Machine::WINDOWS_X64 };
     let exact = Bench { world: World::on(machine), subject: description(machine) };
     assert_eq!(
@@ -595,4 +601,87 @@ fn modifiers_in_queries() {
         let shorter = MemoryBasicInformation { protect, region_size: PAGE, ..right };
         assert!(it.region(P, shorter).starts_with("not VQ-01: "));
     }
+}
+
+/// Where the rule that decides is uncertain of the error alone, a success breaks a certain one.
+#[test]
+fn a_success_breaks_what_is_certain() {
+    let it = Bench::new(&[alloc(P, PAGE, RC, RW), alloc(P + GRANULE, PAGE, RC, RW)]);
+    let ok = || Outcome::ok();
+    let old = || Outcome::done(Value::Old(Protection(RW)));
+    let free_there = 0x4000_0000;
+    for (call, success, wrong, certain) in [
+        (protect(P, GRANULE + PAGE, RO), old(), "VP-07", "SM-03"),
+        (protect(free_there, PAGE, RO), old(), "VP-06", "SM-03"),
+        (protect(P, u64::MAX, RO), old(), "VP-04", "SM-03"),
+        (protect_null(free_there, PAGE, RO), old(), "VP-03", "VP-02"),
+        (free(END - PAGE, 2 * PAGE, DECOMMIT), ok(), "VF-04", "SM-03"),
+        (free(PAGE, 0, RELEASE), ok(), "VF-05", "SM-03"),
+        (free(free_there, 1, RELEASE), ok(), "VF-03", "VF-01"),
+        (free(free_there, 0, RELEASE | DECOMMIT), ok(), "VF-03", "VF-02"),
+        (alloc(END, PAGE, C, RW), address(END), "VA-05", "SM-03"),
+        (alloc(P, END, C, RW), address(P), "VA-06", "SM-03"),
+        (alloc(free_there, PAGE, C, 0), address(free_there), "VA-31", "VA-04"),
+        // Where user space ends is the same uncertainty for both.
+        (alloc(END - PAGE, 2 * PAGE, R, RW), address(END - GRANULE), "VA-06", "VA-06"),
+        (protect(P, PAGE, COW), old(), "VP-11", "VP-11"),
+    ] {
+        let refused = it.refused(&call, WRAPPED | 5, Some(5));
+        assert!(refused.starts_with(&format!("not {wrong}: ")), "{call:?}: {refused}");
+        let done = it.on(&call, success);
+        assert!(done.starts_with(&format!("not {certain}: ")), "{call:?}: {done}");
+    }
+}
+
+/// What an unaligned range means is uncertain at its ends only.
+#[test]
+fn written_pages_of_an_unaligned_range() {
+    let setup = [alloc(P, 8 * PAGE, RC | WATCH, RW), fill(P, 8 * PAGE, 1)];
+    let it = Bench::new(&setup);
+    // Pages 1 to 4, of which 2 and 3 lie in it as a whole.
+    let call = |capacity| watch(P + PAGE + 1, 4 * PAGE - 2, 0, capacity);
+    let told = |call: &Call, pages: &[u64], granularity| {
+        let pages = pages.iter().map(|page| Address(P + page * PAGE)).collect();
+        let said = it.on(call, Outcome::done(Value::Pages { pages, granularity }));
+        said.split(": ").next().map(str::to_owned).expect("a rule")
+    };
+    for (pages, said) in [
+        (&[1, 2, 3, 4][..], "WW-07"),
+        (&[2, 3], "not WW-07"),
+        (&[1, 2, 3], "not WW-07"),
+        (&[1, 2, 4], "not WW-01"),
+        (&[1, 3, 2, 4], "not WW-01"),
+        (&[1, 2, 3, 4, 5], "not WW-01"),
+        (&[0, 1, 2, 3, 4], "not WW-01"),
+    ] {
+        assert_eq!(told(&call(9), pages, 0x1000), said, "{pages:?}");
+    }
+    assert_eq!(told(&call(9), &[1, 2, 3, 4], 0x2000), "not WW-01");
+    // With room for two, either may be those that are told.
+    assert_eq!(told(&call(2), &[1, 2], 0x1000), "WW-07");
+    assert_eq!(told(&call(2), &[2, 3], 0x1000), "not WW-07");
+    assert_eq!(told(&call(2), &[2, 5], 0x1000), "not WW-01");
+}
+
+/// What nobody owns is no part of an allocation beside it.
+#[test]
+fn foreign_memory_does_not_belong_to_the_case() {
+    let it = Bench::new(&[alloc(P, PAGE, R, RW)]);
+    let at = P + PAGE;
+    let shown = |base| {
+        it.region(
+            at,
+            MemoryBasicInformation {
+                base_address: Address(at),
+                allocation_base: Address(base),
+                allocation_protect: Protection(RW),
+                region_size: GRANULE - PAGE,
+                state: RegionState::RESERVE,
+                protect: Protection(0),
+                kind: RegionType::PRIVATE,
+            },
+        )
+    };
+    assert_eq!(shown(at), "VQ-06");
+    assert!(shown(P).starts_with("not VQ-06: "), "the rest of a granule is free");
 }

@@ -100,6 +100,22 @@ fn heaps_take_ranges() {
     world.rows(&[(alloc(top.0, PAGE, R, RW), taken.split(" | VA-06").next().unwrap_or(""))]);
 }
 
+/// Where there is no room for a mebibyte, a heap takes what it needs.
+#[test]
+fn heaps_fit_into_small_spaces() {
+    let mut world = small();
+    world.does(&Call::CreateMalloc { kind: MallocType(0) });
+    world.does(&alloc(GRANULE, 8 * GRANULE, R, RW));
+    assert_eq!(world.gets(&block(0, 100)), Address(10 * GRANULE).to_string());
+    assert_eq!(world.gets(&block(0, GRANULE)), Address(9 * GRANULE).to_string());
+    assert_eq!(world.gets(&block(0, 100)), Address(10 * GRANULE + 112).to_string());
+    assert_eq!(
+        world.gets(&block(0, PAGE)),
+        "refused: ERROR_NOT_ENOUGH_MEMORY (E_OUTOFMEMORY)",
+        "a range begins with a granule"
+    );
+}
+
 /// The backend shows any machine of fewer than 2^32 granules.
 #[test]
 fn machines() {

@@ -47,7 +47,7 @@ fn reset_world() -> World {
 /// Reads, preferring bytes; whether that was lawful.
 fn reads_as(world: &mut World, at: u64, bytes: &[u8]) -> bool {
     let likes = |outcome: &Outcome| *outcome == Outcome::done(Value::Bytes(bytes.to_vec()));
-    world.0.act_preferring(&read(at, bytes.len() as u64), likes).1
+    world.0.act_preferring(&read(at, bytes.len() as u64), &likes).1
 }
 
 /// After a reset a page is old or zero; a zero seen once is for good, an old seen is not.

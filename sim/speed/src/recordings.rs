@@ -206,7 +206,7 @@ fn bare(scenario: &Scenario, backend: &dyn Backend) -> Result<u64, String> {
 }
 
 fn issued<'a>(step: &Step, call: &'a Call) -> Issued<'a> {
-    Issued::of(step, call, &|_| true)
+    Issued::of(step, call, &|_: &Outcome| true)
 }
 
 fn resolved(call: &SymbolicCall, bound: &[Address]) -> Call {

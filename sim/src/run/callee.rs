@@ -8,12 +8,12 @@ use std::sync::mpsc::{Receiver, RecvError, Sender, channel};
 use std::thread::{self, Scope};
 
 use hostmem_interface::scenario::{Action, Name, Place, Step};
-use hostmem_interface::{Breakage, Call, Foreseen, Outcome, Reply, Subject};
+use hostmem_interface::{Breakage, Call, Foreseen, Reply, Subject};
 use hostmem_model::State;
-use hostmem_model::actor::Actor;
+use hostmem_model::actor::{Actor, Preference};
 
-/// Whether an outcome is what a step expects.
-pub type Wanted<'a> = &'a dyn Fn(&Outcome) -> bool;
+/// What a step expects of an outcome.
+pub type Wanted<'a> = &'a dyn Preference;
 
 /// One call of a group.
 pub struct Issued<'a> {

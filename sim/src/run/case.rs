@@ -21,6 +21,7 @@ use crate::run::coverage::Coverage;
 use crate::run::digest::Record;
 use crate::run::injection::Injections;
 use crate::run::possible::Heard;
+use crate::run::wish::Wish;
 use crate::view::{Binding, View};
 use hostmem_interface::scenario::fits::{describe, notified_fits, outcome_fits};
 
@@ -256,16 +257,10 @@ impl<'a> Case<'a> {
             return ControlFlow::Continue(Answered::by_harness(Outcome::Refused(refusal)));
         }
         let verdict = self.judge.decide(call);
-        let grain = self.subject.grain;
         let reply = {
+            let expected = step.expect.as_ref().map(|it| &it.outcome);
             let bound = &self.bound;
-            let wanted = |outcome: &Outcome| {
-                step.expect.as_ref().is_none_or(|it| {
-                    let own = outcome.address();
-                    let resolve = |place| address_in(bound, step.bind, own, place);
-                    outcome_fits(&it.outcome, outcome, grain, &resolve)
-                })
-            };
+            let wanted = Wish { expected, grain: self.subject.grain, bound, bind: step.bind };
             self.callee.call(&Issued::of(step, call, &wanted))
         };
         self.refuses_code(&reply, call, &verdict)?;

@@ -10,9 +10,9 @@ use hostmem_interface::scenario::{Action, Step};
 use hostmem_interface::{Call, MemoryAvailable, Outcome};
 
 use crate::run::callee::Issued;
-use crate::run::case::{Answered, Case, Ending, address_in};
+use crate::run::case::{Answered, Case, Ending};
 use crate::run::possible::{Heard, Possible, furthest, orders};
-use hostmem_interface::scenario::fits::outcome_fits;
+use crate::run::wish::Wish;
 
 /// One step of a group with what came of it.
 struct Member<'a> {
@@ -98,17 +98,12 @@ impl Case<'_> {
     ) -> ControlFlow<Ending, Vec<Member<'s>>> {
         let grain = self.subject.grain;
         let replies = {
-            let expectations: Vec<_> = calls.iter().map(|(_, step, _)| &step.expect).collect();
             let bound = &self.bound;
-            let fits = |at: usize, outcome: &Outcome| {
-                expectations[at].as_ref().is_none_or(|it| {
-                    let resolve = |place| address_in(bound, None, None, place);
-                    outcome_fits(&it.outcome, outcome, grain, &resolve)
-                })
+            let wish = |step: &'s Step| {
+                let expected = step.expect.as_ref().map(|it| &it.outcome);
+                Wish { expected, grain, bound, bind: None }
             };
-            let fits = &fits;
-            let wanted: Vec<_> =
-                (0..calls.len()).map(|at| move |outcome: &Outcome| fits(at, outcome)).collect();
+            let wanted: Vec<Wish<'_>> = calls.iter().map(|(_, step, _)| wish(step)).collect();
             let issued: Vec<Issued<'_>> = calls
                 .iter()
                 .zip(&wanted)

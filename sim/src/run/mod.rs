@@ -9,7 +9,8 @@
 //! * [`group`], [`possible`]: steps that overlap in time, and the states that they may leave;
 //! * [`checkpoint`]: what is looked at beyond the answers: queries and contents;
 //! * [`scenario`]: a whole scenario: self-check, then the subject, elsewhere if need be;
-//!   [`rehearsal`]: the quick part of that self-check;
+//!   [`rehearsal`]: the quick part of that self-check; [`wish`]: what a file expects, where the
+//!   law leaves a choice;
 //! * [`watched`]: the same, and somebody looks on, at the law's state and at the subject;
 //! * [`generated`], [`overlap`]: a case that a generator makes up as it goes, on one thread or
 //!   on several;
@@ -36,6 +37,7 @@ pub mod possible;
 mod rehearsal;
 pub mod scenario;
 pub mod watched;
+mod wish;
 
 pub use case::{Case, Ending, Finding};
 pub use coverage::Coverage;

@@ -7,13 +7,14 @@
 //!
 //! Deliberately not here: what to say of a file that is wrong ([`super::scenario`]).
 
-use hostmem_interface::scenario::fits::{notified_fits, outcome_fits};
+use hostmem_interface::scenario::fits::notified_fits;
 use hostmem_interface::scenario::{Action, Name, Place, Scenario, Step, SymbolicCall};
 use hostmem_interface::{Call, Grain, MallocId, Outcome, Reply, Value};
 use hostmem_model::State;
 use hostmem_model::actor::Actor;
 
 use crate::run::case::address_in;
+use crate::run::wish::Wish;
 use crate::view::Binding;
 
 /// Whether every expectation of a scenario is certainly lawful.
@@ -56,14 +57,9 @@ impl Rehearsal {
         let heap = |name: &Name| heaps.get(name.0 as usize).copied().flatten().ok_or(());
         let call = call.resolve(place, heap).ok()?;
         let expect = step.expect.as_deref();
-        let wanted = |outcome: &Outcome| {
-            expect.is_none_or(|it| {
-                let own = outcome.address();
-                let resolve = |place| address_in(bound, step.bind, own, place);
-                outcome_fits(&it.outcome, outcome, Grain::Win32, &resolve)
-            })
-        };
-        let (reply, liked) = actor.act_preferring(&call, wanted);
+        let expected = expect.map(|it| &it.outcome);
+        let wanted = Wish { expected, grain: Grain::Win32, bound, bind: step.bind };
+        let (reply, liked) = actor.act_preferring(&call, &wanted);
         let Reply::Outcome { outcome, notified } = reply else { return None };
         let fits = liked && expect.is_none_or(|it| notified_fits(it, &notified));
         fits.then_some(outcome)

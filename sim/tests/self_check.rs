@@ -1,0 +1,115 @@
+//! A file is held against the law, not against what the model would choose: what it expects may
+//! be any lawful answer, and nothing else.
+
+use hostmem::run::scenario::self_check;
+use hostmem_interface::scenario::read;
+
+const RESERVE: &str = r#"{ "call": "VirtualAlloc", "address": null, "size": "0x10000",
+    "type": "MEM_RESERVE|MEM_COMMIT", "protect": "PAGE_READWRITE", "bind": "p""#;
+const HEAP: &str = r#"{ "call": "CreateMalloc", "kind": "MALLOC_THREADSAFE", "bind": "heap" }"#;
+const BLOCK: &str = r#"{ "call": "Alloc", "malloc": "heap", "size": 64, "bind": "b""#;
+
+/// Whether steps with these expectations contradict the law: as they are, and beside a step that
+/// may overlap, which the quick look leaves to the proper one.
+fn contradicts(steps: &[&str]) -> [bool; 2] {
+    let query = r#"{ "call": "VirtualQuery", "address": "0x20000", "with": 1 },
+        { "call": "VirtualQuery", "address": "0x20000", "with": 1, "thread": 1 },"#;
+    ["", query].map(|before| {
+        let steps = steps.join(",\n");
+        let text = format!(
+            r#"{{ "format": "hostmem/1", "about": "A choice", "rules": ["VA-12"], "steps": [{before} {steps}] }}"#
+        );
+        let scenario = read(text.as_bytes()).unwrap_or_else(|error| panic!("{error}\n{text}"));
+        self_check(&scenario, "").is_some()
+    })
+}
+
+#[track_caller]
+fn lawful(steps: &[&str]) {
+    assert_eq!(contradicts(steps), [false; 2], "{steps:#?}");
+}
+
+#[track_caller]
+fn unlawful(steps: &[&str]) {
+    assert_eq!(contradicts(steps), [true; 2], "{steps:#?}");
+}
+
+fn with(step: &str, expect: &str) -> String {
+    format!(r#"{step}, "expect": {expect} }}"#)
+}
+
+#[test]
+fn memory_may_lie_wherever_there_is_room() {
+    lawful(&[&with(RESERVE, r#"{ "address": "0x123450000" }"#)]);
+    lawful(&[&with(RESERVE, r#"{ "aligned": "0x40000000" }"#)]);
+    unlawful(&[&with(RESERVE, r#"{ "address": "0x123451000" }"#)]);
+    unlawful(&[&with(RESERVE, r#"{ "address": "0x7fffffff0000" }"#)]);
+    let there = with(RESERVE, r#"{ "address": "0x123450000" }"#);
+    let again = there.replace(r#""bind": "p""#, r#""bind": "q""#);
+    unlawful(&[&there, &again]);
+    // What follows is about the place that was expected.
+    let query = r#"{ "call": "VirtualQuery", "address": "0x123451000", "expect":
+        { "AllocationBase": "p", "RegionSize": "0xf000", "State": "MEM_COMMIT" } }"#;
+    lawful(&[&there, query]);
+    unlawful(&[&with(RESERVE, r#""ok""#), query]);
+}
+
+#[test]
+fn a_block_may_lie_anywhere_and_hold_anything() {
+    let place = |at: &str| with(BLOCK, &format!(r#"{{ "address": "{at}" }}"#));
+    let read = r#"{ "call": "Read", "address": "b", "size": 2, "expect": { "bytes": "5a5b" } }"#;
+    lawful(&[HEAP, &place("0x123456780"), read]);
+    unlawful(&[HEAP, &place("0x123456788")]);
+    // What was seen once stays.
+    let zeros = r#"{ "call": "Read", "address": "b", "size": 2, "expect": { "bytes": "0000" } }"#;
+    unlawful(&[HEAP, &with(BLOCK, r#""ok""#), read, zeros]);
+    // New pages are zero, whoever would like them otherwise.
+    let page = read.replace(r#""b""#, r#""p""#);
+    unlawful(&[&with(RESERVE, r#""ok""#), &page]);
+}
+
+#[test]
+fn a_refusal_may_be_any_failing_hresult_that_says_nothing_else() {
+    let free = r#"{ "call": "VirtualFree", "address": "p", "size": 1, "type": "MEM_RELEASE""#;
+    let p = with(RESERVE, r#""ok""#);
+    lawful(&[&p, &with(free, r#"{ "hresult": "E_FAIL" }"#)]);
+    lawful(&[&p, &with(free, r#"{ "hresult": ["E_OUTOFMEMORY", "E_FAIL"] }"#)]);
+    lawful(&[&p, &with(free, r#"{ "error": 87, "hresult": "E_FAIL" }"#)]);
+    unlawful(&[&p, &with(free, r#"{ "hresult": "E_OUTOFMEMORY" }"#)]);
+    unlawful(&[&p, &with(free, r#"{ "error": 487, "hresult": "E_FAIL" }"#)]);
+    unlawful(&[&p, &with(free, r#"{ "error": 487 }"#)]);
+}
+
+#[test]
+fn a_reset_page_may_be_gone_while_its_neighbour_is_not() {
+    let write = |at: &str| format!(r#"{{ "call": "Write", "address": "{at}", "bytes": "11" }}"#);
+    let reset = r#"{ "call": "VirtualAlloc", "address": "p", "size": "0x2000",
+        "type": "MEM_RESET", "protect": "PAGE_READWRITE", "expect": "ok" }"#;
+    let read = |bytes: &str| {
+        format!(
+            r#"{{ "call": "Read", "address": "p+0xfff", "size": 2,
+                "expect": {{ "bytes": "{bytes}" }} }}"#
+        )
+    };
+    let p = with(RESERVE, r#""ok""#);
+    let (one, two) = (write("p+0xfff"), write("p+0x1000"));
+    for bytes in ["1111", "1100", "0011", "0000"] {
+        lawful(&[&p, &one, &two, reset, &read(bytes)]);
+    }
+    unlawful(&[&p, &one, &two, reset, &read("1122")]);
+    unlawful(&[&p, &one, &two, reset, &read("1100"), &read("1111")]);
+}
+
+#[test]
+fn what_nobody_owns_may_be_anything_but_the_callers() {
+    let query = r#"{ "call": "VirtualQuery", "address": "0x123450000""#;
+    lawful(&[&with(
+        query,
+        r#"{ "State": "MEM_COMMIT", "Type": "MEM_IMAGE",
+        "AllocationBase": "0x123440000", "BaseAddress": "0x123450000", "RegionSize": "0x3000" }"#,
+    )]);
+    unlawful(&[
+        &with(RESERVE, r#"{ "address": "0x123460000" }"#),
+        &with(query, r#"{ "State": "MEM_COMMIT", "RegionSize": "0x20000" }"#),
+    ]);
+}
