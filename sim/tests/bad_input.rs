@@ -136,6 +136,13 @@ fn a_file_that_is_not_there() {
 }
 
 #[test]
+fn a_library_that_is_none() {
+    let ended = hostmem(&["check", "--backend", "com:Cargo.toml"]);
+    ended.is_mistake();
+    assert!(ended.stderr.contains("Cargo.toml is no shared library"), "{}", ended.stderr);
+}
+
+#[test]
 fn an_unreadable_file() {
     // A folder's own name with a file's ending: no permission bits needed, root reads anything.
     let folder = TempDir::new().unwrap();

@@ -63,6 +63,38 @@ fn every_format_tells_of_it() {
 }
 
 #[test]
+fn a_difference_comes_with_the_command_that_shows_it_again() {
+    let (text, _) = conform(CANARY, &[]);
+    let replay = text.lines().find_map(|line| line.trim_start().strip_prefix("replay   "));
+    let words: Vec<&str> = replay.expect("a command").split_whitespace().collect();
+    assert_eq!(words[0], env!("CARGO_BIN_EXE_hostmem"));
+    // What fails leaves its files where it is run.
+    let folder = tempfile::tempdir().expect("a folder");
+    let again = Command::new(words[0]).args(&words[1..]).current_dir(&folder).output();
+    let again = again.expect("hostmem starts");
+    let text = String::from_utf8_lossy(&again.stdout);
+    assert_eq!((again.status.code(), text.contains("VA-21")), (Some(2), true), "{text}");
+    let (report, _) = report(CANARY);
+    assert_eq!(cell(&report, "VA-21", "it")["replay"], replay.expect("a command"));
+    assert_eq!(cell(&report, "VA-21", "model").get("replay"), None);
+}
+
+#[test]
+fn what_is_required_and_missing_fails_the_run() {
+    let asked = |rule, require| {
+        hostmem(&["conform", "--backend", "linux", "--only", rule, "--require", require])
+    };
+    let (text, code) = asked("ML-02", "memory-load-control");
+    let told = "required, but missing: memory-load-control";
+    assert_eq!((code, text.contains(told)), (4, true), "{text}");
+    let (text, code) = asked("VA-21", "memory-load-control");
+    assert_eq!((code, text.contains("missing")), (0, false), "{text}");
+    let (text, code) = asked("VA-21", "tea");
+    assert_eq!(code, 1);
+    assert!(text.contains("--require tea: there is no such backend or capability"), "{text}");
+}
+
+#[test]
 fn a_known_difference_is_tolerated_until_it_no_longer_differs() {
     let folder = tempfile::tempdir().expect("a folder");
     let known = folder.path().join("known").display().to_string();

@@ -134,7 +134,10 @@ fn the_first_difference_shows_on_the_sides() {
     assert_eq!(verdict["rule"], "SM-03");
     let [lawful, expected] = ["lawful", "expected"].map(|it| verdict[it].as_str().expect("a text"));
     assert!(lawful.starts_with(expected), "{verdict}");
-    assert!(verdict["sentence"].as_str().is_some_and(|it| it.contains("inside one of them")), "{verdict}");
+    assert!(
+        verdict["sentence"].as_str().is_some_and(|it| it.contains("inside one of them")),
+        "{verdict}"
+    );
     let last = recorded.steps();
     assert_ne!(recorded.sought(0, last), recorded.sought(1, last));
     assert_eq!(recorded.sought(0, last - 1), recorded.sought(1, last - 1));

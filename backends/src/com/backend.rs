@@ -8,7 +8,8 @@
 //! shows others (`HostmemCreateManagerOn`).
 
 use std::ffi::OsString;
-use std::io;
+use std::fs::File;
+use std::io::{self, Read as _};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -21,6 +22,9 @@ use crate::wire::{Request, Response};
 
 /// The hidden argument that makes the `hostmem` command a worker.
 pub const WORKER_ARGUMENT: &str = "__com-worker";
+
+/// What every library begins with that this system can load.
+const MAGIC: &[u8] = if cfg!(windows) { b"MZ" } else { b"\x7fELF" };
 
 /// A program that calls [`super::worker::main`] with the arguments which are added to these:
 /// the machine, the library, and the backend's argument if there is one.
@@ -67,7 +71,7 @@ impl ComBackend {
     /// The backend of `com:PATH`, or `com:PATH#ARGUMENT` if there is no file of that name.
     ///
     /// # Errors
-    /// If there is no such library, with the reason.
+    /// If there is no such file, or it is no library, with the reason.
     pub fn named(text: &str, worker: WorkerCommand) -> Result<Self, String> {
         let whole = |path: &str| PathBuf::from(path).canonicalize();
         // A file's name may hold a number sign too, and so may the argument.
@@ -80,6 +84,13 @@ impl ComBackend {
         let library = whole(path).map_err(|error| format!("{path}: {error}"))?;
         if !library.is_file() {
             return Err(format!("{path} is no file"));
+        }
+        let mut begins = Vec::new();
+        let read = File::open(&library)
+            .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begins));
+        read.map_err(|error| format!("{path}: {error}"))?;
+        if begins != MAGIC {
+            return Err(format!("{path} is no shared library"));
         }
         Ok(Self {
             name: format!("com:{text}"),

@@ -26,6 +26,7 @@ use linux as system;
 use windows as system;
 
 use std::collections::BTreeMap;
+use std::error::Error as _;
 use std::ffi::{CStr, CString, OsStr, OsString, c_char, c_void};
 use std::io::{self, Read, Write};
 use std::mem;
@@ -272,8 +273,11 @@ fn load(asked: &Asked<'_>) -> Result<(IHostMemoryManager, Vec<Capability>), Open
     let text = argument.as_ref().map_or(std::ptr::null(), |text| text.as_ptr());
     // SAFETY: runs the library's initialisers: foreign code, which is what this process is for.
     let loaded = unsafe { system::load(asked.library) };
-    let loaded = loaded
-        .map_err(|error| OpenError::Broken(Breakage::Died(format!("cannot be loaded: {error}"))))?;
+    let loaded = loaded.map_err(|error| {
+        // The loader's own words are beneath.
+        let why = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+        OpenError::Broken(Breakage::Died(format!("cannot be loaded: {why}")))
+    })?;
     // Its threads may outlive every call: it stays.
     let loaded = Box::leak(Box::new(loaded));
     let manager = if asked.machine == Machine::WINDOWS_X64 {

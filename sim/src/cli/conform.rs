@@ -11,9 +11,11 @@ use clap::{Args, ValueEnum};
 use hostmem_interface::{Backend as _, Machine};
 use rayon::prelude::*;
 
+use super::judge::check_requirements;
 use super::options::processors;
 use super::{Context, Error};
 use crate::backend::{self, Named};
+use crate::campaign::failure::Recipe;
 use crate::conform::hangs::{Hangs, waves};
 use crate::conform::matrix::{Column, column};
 use crate::conform::trial::Trial;
@@ -25,6 +27,7 @@ use crate::known::{Known, KnownList, file};
 use crate::limits::Limits;
 use crate::output::remark;
 use crate::progress::Progress;
+use crate::report::summary::unmet_by;
 use crate::report::{CaseResult, ExitStatus, Suite};
 
 /// Hold implementations against the law, rule by rule
@@ -53,6 +56,9 @@ pub struct Conform {
     /// Let any divergence fail the run, not only from a must rule
     #[arg(long)]
     strict: bool,
+    /// Fail the run if a scenario is skipped for lack of this capability or backend
+    #[arg(long, value_name = "NAME")]
+    require: Vec<String>,
     /// A folder with a list of known differences for each implementation, NAME.json; there is
     /// none where nothing is known
     #[arg(long, value_name = "DIR")]
@@ -95,11 +101,13 @@ impl Conform {
         let selection = Selection::new(&self.only, &self.skip)?;
         let scenarios = selected(&selection)?;
         let backends = backend::parse_all(&self.backends, self.limits, context.parts.backends)?;
+        check_requirements(&self.require, &backends, context.parts)?;
         let lists: Vec<KnownList> =
             backends.iter().map(|it| self.list(it)).collect::<Result<_, _>>()?;
         self.warn_of_unused_lists(&backends);
         let file = self.output.as_deref().map(Atomic::new).transpose()?;
-        let mut columns = in_parallel(self.jobs, || columns(&scenarios, &backends))?;
+        let recipe = Recipe { program: context.program.clone(), ..Recipe::default() };
+        let mut columns = in_parallel(self.jobs, || columns(&scenarios, &backends, &recipe))?;
         self.hold_against_known(&mut columns, &scenarios, &backends, lists)?;
         let mut matrix = Matrix::of(&scenarios, columns);
         in_parallel(self.jobs, || smallest::smallest(&mut matrix, &scenarios, &backends));
@@ -118,7 +126,15 @@ impl Conform {
             None => context.out.write_all(&text)?,
         }
         pages.map_err(Error::Usage)?;
-        Ok(matrix.status(self.strict))
+        Ok(self.met(&matrix).worse(matrix.status(self.strict)))
+    }
+
+    /// Tells what was required and is missing.
+    fn met(&self, matrix: &Matrix) -> ExitStatus {
+        let results = matrix.implementations.iter().flat_map(|it| &it.results);
+        let unmet = unmet_by(&self.require, results);
+        unmet.iter().for_each(|name| remark(&format!("required, but missing: {name}")));
+        if unmet.is_empty() { ExitStatus::Success } else { ExitStatus::Contradiction }
     }
 
     /// The folder of the pages that the cells link to: beside a page that is a file.
@@ -250,10 +266,14 @@ fn in_parallel<T: Send>(jobs: Option<NonZeroUsize>, work: impl FnOnce() -> T + S
     }
 }
 
-fn columns(scenarios: &[NamedScenario], backends: &[Named]) -> Result<Vec<Column>, Error> {
+fn columns(
+    scenarios: &[NamedScenario],
+    backends: &[Named],
+    recipe: &Recipe,
+) -> Result<Vec<Column>, Error> {
     let progress = Mutex::new(Progress::new(Some((scenarios.len() * backends.len()) as u64)));
     let one = |backend: &Named| {
-        let trials = trials(scenarios, backend, &progress);
+        let trials = trials(scenarios, backend, recipe, &progress);
         let trials = trials.map_err(|error| Error::Usage(error.to_string()))?;
         Ok(column(backend.name.clone(), about(backend), trials))
     };
@@ -266,6 +286,7 @@ fn columns(scenarios: &[NamedScenario], backends: &[Named]) -> Result<Vec<Column
 fn trials(
     scenarios: &[NamedScenario],
     backend: &Named,
+    recipe: &Recipe,
     progress: &Mutex<Progress>,
 ) -> Result<Vec<Trial>, Unreadable> {
     let mut hangs = Hangs::default();
@@ -277,6 +298,7 @@ fn trials(
                 None => trial::run(named, backend)?,
             };
             trial.result.backend.clone_from(&backend.name);
+            trial.result.replay = Some(recipe.replay(&named.name, backend));
             progress.lock().expect("nobody panics here").case(&trial.result);
             Ok(trial)
         };

@@ -149,7 +149,7 @@ fn open_results(
 }
 
 /// A requirement that nothing can miss would never fail, however it is spelt.
-fn check_requirements(
+pub(super) fn check_requirements(
     names: &[String],
     backends: &[Named],
     parts: &Parts<'_>,

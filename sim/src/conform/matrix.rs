@@ -44,6 +44,9 @@ pub struct Cell {
     /// A scenario that shows it.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub scenario: Option<String>,
+    /// The command that runs it again, where the implementation differs.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub replay: Option<String>,
     /// The page that shows such a scenario, or else one of the rule's: its address, from where
     /// the report is.
     #[serde(skip)]
@@ -146,12 +149,14 @@ fn cell(
         reading,
         reason: None,
         scenario: None,
+        replay: None,
         view: None,
         minimal: None,
     };
     let by = |verdict, result: &CaseResult| Cell {
         verdict,
         scenario: Some(result.scenario.clone()),
+        replay: result.replay.clone(),
         reason: result.reason.clone(),
         ..empty.clone()
     };
@@ -179,5 +184,5 @@ fn cell(
         (None, Some(why)) => why.clone(),
         (None, None) => "no reason".to_owned(),
     };
-    Cell { reason: Some(reason), ..by(VerdictWord::Skipped, result) }
+    Cell { reason: Some(reason), replay: None, ..by(VerdictWord::Skipped, result) }
 }

@@ -220,7 +220,7 @@ pub fn summary(matrix: &Matrix) -> Vec<String> {
     matrix.implementations.iter().enumerate().map(line).collect()
 }
 
-/// The sentence, the smallest scenario and where it comes from.
+/// The sentence, the smallest scenario, where it comes from, and the command that runs that.
 fn details(row: &Row, cell: &Cell) -> Vec<String> {
     let mut lines = Vec::new();
     if let Some(level) = cell.level.filter(|level| *level != row.rule.level) {
@@ -241,6 +241,7 @@ fn details(row: &Row, cell: &Cell) -> Vec<String> {
     if let Some(scenario) = &cell.scenario {
         lines.push(format!("scenario {scenario}"));
     }
+    lines.extend(cell.replay.iter().map(|command| format!("replay   {command}")));
     lines
 }
 

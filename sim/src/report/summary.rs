@@ -6,7 +6,7 @@
 //!
 //! Deliberately not here: how the counts are shown.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use hostmem_interface::Planted;
 use hostmem_interface::scenario::Level;
@@ -153,12 +153,17 @@ const fn level_index(level: Level) -> usize {
 /// The requirements that a run did not meet.
 #[must_use]
 pub fn unmet(report: &Report) -> Vec<&str> {
-    let missed = |name: &&String| {
-        report.results.iter().any(|result| {
-            result.word == VerdictWord::Skipped && result.missing.as_ref() == Some(*name)
-        })
-    };
-    report.require.iter().filter(missed).map(String::as_str).collect()
+    unmet_by(&report.require, &report.results)
+}
+
+/// Those of the names for lack of which a case was skipped.
+pub(crate) fn unmet_by<'a>(
+    names: &'a [String],
+    results: impl IntoIterator<Item = &'a CaseResult>,
+) -> Vec<&'a str> {
+    let skipped = results.into_iter().filter(|it| it.word == VerdictWord::Skipped);
+    let missing: BTreeSet<&str> = skipped.filter_map(|it| it.missing.as_deref()).collect();
+    names.iter().map(String::as_str).filter(|name| missing.contains(name)).collect()
 }
 
 /// The backends that are wrong on purpose and of which a finished campaign found nothing, each
