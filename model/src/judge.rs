@@ -432,8 +432,8 @@ pub(crate) fn effect_of(
     verdict: &Verdict,
     outcome: &Outcome,
 ) -> Option<Effect> {
-    let (machine, capabilities) = (*state.machine(), Capabilities::ALL);
-    let subject = Description { machine, capabilities, ..Description::new("model") };
+    let capabilities = Capabilities::ALL;
+    let subject = Description { capabilities, ..Description::new("model") };
     let judge = Judge::new(state.clone(), &subject);
     match judge.judge_outcome(call, verdict, outcome) {
         (Judgement::Agrees { .. }, effect) => Some(effect.into_owned()),

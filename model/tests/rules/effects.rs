@@ -1,6 +1,7 @@
 //! What effects mean, and readings that the model itself does not take first.
 
-use hostmem_interface::Value;
+use hostmem_interface::{MemoryLoad, Value};
+use hostmem_model::actor::Preference;
 use hostmem_model::effect::Pages;
 use hostmem_model::space::Allocation;
 
@@ -57,4 +58,38 @@ fn runs_are_cut_at_the_ends_of_what_was_asked_for() {
     let allocation = world.0.state.space.find(Address(P)).expect("it was reserved");
     let runs: Vec<_> = allocation.runs(1..5).map(|(run, at)| (run, at.protection().0)).collect();
     assert_eq!(runs, [(1..2, 0), (2..4, RO), (4..5, 0)]);
+}
+
+/// Likes one answer only, and proposes it.
+struct Proposes(Outcome);
+
+impl Preference for Proposes {
+    fn likes(&self, outcome: &Outcome) -> bool {
+        *outcome == self.0
+    }
+
+    fn instead_of(&self, _: &Outcome) -> Vec<Outcome> {
+        vec![self.0.clone()]
+    }
+}
+
+/// The model gives an answer that it would not have thought of, if that is as lawful.
+#[test]
+fn another_choice_that_is_as_lawful() {
+    let mut world = World::new();
+    let mut gives = |call: &Call, outcome: Outcome| {
+        let proposed = Proposes(outcome);
+        let (reply, liked) = world.0.act_preferring(call, &proposed);
+        let Reply::Outcome { outcome, .. } = reply else { panic!("{reply:?}") };
+        assert_eq!(outcome == proposed.0, liked);
+        liked
+    };
+    let at = |at: u64| Outcome::done(Value::Address(Address(at)));
+    let there = 77 * GRANULE;
+    assert!(gives(&alloc(0, PAGE, RC, RW), at(there)));
+    assert!(!gives(&alloc(0, PAGE, RC, RW), at(there)), "it lies there");
+    assert!(!gives(&alloc(0, PAGE, RC, RW), at(there + PAGE)), "not a granule's first page");
+    assert!(gives(&free(there, 0, RELEASE), Outcome::ok()), "what was given counts");
+    let loads = |load| Outcome::done(Value::Load(MemoryLoad { load, available: 5 }));
+    assert!(!gives(&Call::GetMemoryLoad, loads(99)), "a load that was not set");
 }

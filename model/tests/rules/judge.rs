@@ -208,7 +208,9 @@ fn lack_of_memory() {
     assert_eq!(refuse(&tight, &alloc(0, PAGE, R, RW)), little);
     let space = Machine { highest: 4 * GRANULE - 1, ..Machine::WINDOWS_X64 };
     let mut small = Bench { world: World::on(space), subject: description(space) };
-    assert_eq!(refuse(&small, &alloc(0, 2 * GRANULE, R, RW)), out, "most of all that there is");
+    let half = GRANULE + GRANULE / 2;
+    assert_eq!(refuse(&small, &alloc(0, half, R, RW)), out, "half of all that there is");
+    assert_eq!(refuse(&small, &alloc(0, half - 1, R, RW)), little);
     assert_eq!(refuse(&small, &alloc(0, GRANULE, R, RW)), little);
     small.world.does(&alloc(GRANULE, 2 * GRANULE, R, RW));
     assert_eq!(refuse(&small, &alloc(0, PAGE, R, RW)), out);
@@ -657,6 +659,13 @@ fn written_pages_of_an_unaligned_range() {
         assert_eq!(told(&call(9), pages, 0x1000), said, "{pages:?}");
     }
     assert_eq!(told(&call(9), &[1, 2, 3, 4], 0x2000), "not WW-01");
+    // Where one end is aligned, nothing beyond it is touched.
+    let end = watch(P + PAGE + 1, 3 * PAGE - 1, 0, 9);
+    assert_eq!(told(&end, &[1, 2, 3], 0x1000), "WW-07");
+    assert_eq!(told(&end, &[1, 2, 3, 4], 0x1000), "not WW-01");
+    let start = watch(P + PAGE, 2 * PAGE + 1, 0, 9);
+    assert_eq!(told(&start, &[1, 2], 0x1000), "not WW-07");
+    assert_eq!(told(&start, &[0, 1, 2, 3], 0x1000), "not WW-01");
     // With room for two, either may be those that are told.
     assert_eq!(told(&call(2), &[1, 2], 0x1000), "WW-07");
     assert_eq!(told(&call(2), &[2, 3], 0x1000), "not WW-07");
