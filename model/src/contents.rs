@@ -158,6 +158,11 @@ impl Contents {
         self.numbers(at, size).next().is_some()
     }
 
+    /// Whether every byte of the range is zero, and certainly so.
+    pub(crate) fn are_zero(&self, at: Address, size: u64) -> bool {
+        !self.is_uncertain(at, size) && all_are(&self.likeliest(at, size), 0)
+    }
+
     /// The first addresses of the pages that may hold something other than zero.
     pub fn written_pages(&self) -> impl Iterator<Item = Address> {
         self.pages.keys().map(|number| Address(number * self.page))

@@ -243,10 +243,10 @@ impl Judge {
         }
     }
 
-    /// An answer in words; bytes that were never written are zeros.
+    /// An answer in words; bytes that are certainly zero are zeros.
     fn told(&self, answer: &Answer) -> String {
         match answer {
-            Answer::Bytes(at, size) if !self.state.contents.is_written(*at, *size) => {
+            Answer::Bytes(at, size) if self.state.contents.are_zero(*at, *size) => {
                 format!("{size} zeros at {at}")
             }
             _ => answer.to_string(),

@@ -694,3 +694,19 @@ fn foreign_memory_does_not_belong_to_the_case() {
     assert_eq!(shown(at), "VQ-06");
     assert!(shown(P).starts_with("not VQ-06: "), "the rest of a granule is free");
 }
+
+/// Zeros are called zeros, whatever they were before.
+#[test]
+fn what_is_certainly_zero() {
+    let written = [alloc(P, 2 * PAGE, RC, RW), fill(P, PAGE, 1), fill(P + PAGE, PAGE, 2)];
+    let it = Bench::new(&[&written[..], &[fill(P, 8, 0), alloc(P, PAGE, RESET, RW)]].concat());
+    let mut judge = it.judge();
+    let mut says = |at: u64, seen: &[u8]| {
+        let bytes = Outcome::done(Value::Bytes(seen.to_vec()));
+        told(&mut judge, &read(at, seen.len() as u64), &bytes, &[])
+    };
+    assert_eq!(says(P, &[7]), "not VA-42e: the 1 bytes written at 0x100000 before");
+    assert_eq!(says(P + 8, &[0]), "VA-42e", "so it was turned to zero");
+    assert_eq!(says(P + 9, &[1]), "not ZF-01: 1 zeros at 0x100009");
+    assert_eq!(says(P + PAGE, &[1]), "not ZF-02: the 1 bytes written at 0x101000 before");
+}
