@@ -9,12 +9,11 @@ const RESERVE: &str = r#"{ "call": "VirtualAlloc", "address": null, "size": "0x1
 const HEAP: &str = r#"{ "call": "CreateMalloc", "kind": "MALLOC_THREADSAFE", "bind": "heap" }"#;
 const BLOCK: &str = r#"{ "call": "Alloc", "malloc": "heap", "size": 64, "bind": "b""#;
 
-/// Whether steps with these expectations contradict the law: as they are, and beside a step that
-/// may overlap, which the quick look leaves to the proper one.
+/// Whether steps with these expectations contradict the law: as they are, and behind a walk, which
+/// the quick look leaves to the proper one.
 fn contradicts(steps: &[&str]) -> [bool; 2] {
-    let query = r#"{ "call": "VirtualQuery", "address": "0x20000", "with": 1 },
-        { "call": "VirtualQuery", "address": "0x20000", "with": 1, "thread": 1 },"#;
-    ["", query].map(|before| {
+    let walk = r#"{ "call": "Walk", "from": "0x20000", "to": "0x30000" },"#;
+    ["", walk].map(|before| {
         let steps = steps.join(",\n");
         let text = format!(
             r#"{{ "format": "hostmem/1", "about": "A choice", "rules": ["VA-12"], "steps": [{before} {steps}] }}"#
@@ -112,4 +111,24 @@ fn what_nobody_owns_may_be_anything_but_the_callers() {
         &with(RESERVE, r#"{ "address": "0x123460000" }"#),
         &with(query, r#"{ "State": "MEM_COMMIT", "RegionSize": "0x20000" }"#),
     ]);
+}
+
+/// Which of two that overlap came first, a later step may tell in either way.
+#[test]
+fn a_later_step_may_expect_any_order() {
+    let write = |byte: &str, thread: u32| {
+        format!(
+            r#"{{ "call": "Write", "address": "p", "bytes": "{byte}", "with": 7, "thread": {thread} }}"#
+        )
+    };
+    let read = |byte: &str| {
+        format!(
+            r#"{{ "call": "Read", "address": "p", "size": 1, "expect": {{ "bytes": "{byte}" }} }}"#
+        )
+    };
+    let p = with(RESERVE, r#""ok""#);
+    for byte in ["22", "33"] {
+        lawful(&[&p, &write("22", 1), &write("33", 2), &read(byte)]);
+    }
+    unlawful(&[&p, &read("22"), &write("22", 1), &write("33", 2)]);
 }

@@ -49,11 +49,14 @@ impl Judge {
         };
         let machine = self.state.machine();
         let limit = self.subject.machine.commit_limit.unwrap_or(UNSTATED_LIMIT);
-        let limit = limit.min(machine.end() - machine.lowest);
+        let room = machine.end() - machine.lowest;
+        let limit = limit.min(room);
         let in_use: u64 = self.state.space.iter().map(crate::space::Allocation::size).sum();
         let needs = matches!(call, Call::NeedsVirtualAddressSpace { .. });
         // What a heap takes beside its blocks is the manager's business, and may be all there is.
-        let tight = limit < SMALL && !matches!(call, Call::VirtualAlloc { .. });
+        let heaps = self.state.heaps.count() > 0;
+        let tight =
+            limit < SMALL && !matches!(call, Call::VirtualAlloc { .. }) || room < SMALL && heaps;
         if asked < SMALL.min(limit / 2) && in_use < limit / 2 && !needs && !tight {
             return Judgement::Diverges(Divergence {
                 rule: RS_01,

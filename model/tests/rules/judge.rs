@@ -214,6 +214,9 @@ fn lack_of_memory() {
     assert_eq!(refuse(&small, &alloc(0, GRANULE, R, RW)), little);
     small.world.does(&alloc(GRANULE, 2 * GRANULE, R, RW));
     assert_eq!(refuse(&small, &alloc(0, PAGE, R, RW)), out);
+    let mut shared = Bench { world: World::on(space), subject: description(space) };
+    shared.world.does(&Call::CreateMalloc { kind: MallocType(0) });
+    assert_eq!(refuse(&shared, &alloc(0, PAGE, R, RW)), out, "a heap may have taken it");
     let machine = Machine { commit_limit: Some(mib(2)), ..Machine::WINDOWS_X64 };
     let exact = Bench { world: World::on(machine), subject: description(machine) };
     assert_eq!(

@@ -6,11 +6,12 @@
 
 use std::ops::ControlFlow;
 
-use hostmem_interface::scenario::{Action, Step};
+use hostmem_interface::scenario::{Action, Step, SymbolicCall};
 use hostmem_interface::{Call, MemoryAvailable, Outcome};
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending};
+use crate::run::overlap::is_word;
 use crate::run::possible::{Heard, Possible, furthest, orders};
 use crate::run::wish::Wish;
 
@@ -22,6 +23,17 @@ struct Member<'a> {
     call: Call,
     outcome: Outcome,
     notified: Vec<MemoryAvailable>,
+}
+
+/// Whether a step is a call that takes effect at one moment, before or behind any other: an
+/// access of more than a word is many, between which others may come.
+fn has_one_moment(step: &Step) -> bool {
+    match &step.action {
+        Action::Call(call @ SymbolicCall::Read { size, .. }) => is_word(call, *size),
+        Action::Call(call @ SymbolicCall::Write { data, .. }) => is_word(call, data.size()),
+        Action::Call(_) => true,
+        Action::Hole { .. } | Action::Walk { .. } | Action::FailNext { .. } => false,
+    }
 }
 
 /// The steps from `steps[0]` on that form a group with it.
@@ -37,8 +49,7 @@ pub fn group_length(steps: &[Step]) -> usize {
 impl Case<'_> {
     /// Carries out a group.
     pub fn step_group(&mut self, steps: &[Step]) -> ControlFlow<Ending> {
-        let simple = steps.iter().all(|step| matches!(step.action, Action::Call(_)));
-        if steps.len() == 1 || !simple {
+        if steps.len() == 1 || !steps.iter().all(has_one_moment) {
             return steps.iter().try_for_each(|step| self.step(step));
         }
         self.record.overlap();

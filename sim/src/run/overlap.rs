@@ -202,7 +202,7 @@ fn may_overlap(step: &Step) -> bool {
 }
 
 /// Whether an access lies in one aligned word. What a name is bound to is aligned.
-fn is_word(call: &SymbolicCall, size: u64) -> bool {
+pub(super) fn is_word(call: &SymbolicCall, size: u64) -> bool {
     let offset = match call.address() {
         Some(Place::Absolute(address)) => address.0,
         Some(Place::Relative { offset, .. }) => *offset,

@@ -123,9 +123,11 @@ pub fn describe(expectation: &Expectation, resolve: Resolve<'_>) -> String {
         Expected::Done(outputs) => describe_outputs(outputs, resolve),
         Expected::Fails => "a failure".to_owned(),
         Expected::Error { win32, hresult } => {
-            let win32 = win32.iter().map(ToString::to_string);
-            let names: Vec<String> = win32.chain(hresult.iter().map(ToString::to_string)).collect();
-            format!("refused: {}", names.join(" or "))
+            let one_of = |names: Vec<String>| names.join(" or ");
+            let win32 = one_of(win32.iter().map(ToString::to_string).collect());
+            let hresult = one_of(hresult.iter().map(ToString::to_string).collect());
+            let both = if win32.is_empty() || hresult.is_empty() { "" } else { " and " };
+            format!("refused: {win32}{both}{hresult}")
         }
         Expected::Fault(faults) => {
             let names: Vec<String> = faults.iter().map(|it| describe_fault(it, resolve)).collect();
