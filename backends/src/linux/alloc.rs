@@ -26,6 +26,7 @@ impl LinuxManager {
     ) -> Result<Address, Refusal> {
         let request = AllocArguments { at: address.0, size, kind, protect };
         request.check()?;
+        let _quiet = self.without_writes(request.at);
         let mut space = self.space();
         if request.reserves() {
             self.reserve(&mut space, &request)

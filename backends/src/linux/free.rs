@@ -24,6 +24,7 @@ impl LinuxManager {
     pub(super) fn free(&self, address: Address, size: u64, kind: FreeType) -> Result<(), Refusal> {
         let at = address.0;
         arguments::check_free(at, size, kind)?;
+        let _quiet = self.without_writes(at);
         let mut space = self.space();
         let allocation = space.ledger.containing(at).ok_or(Refusal::not_ours())?;
         let range = allocation.freed(at, size, kind)?;

@@ -8,7 +8,7 @@
 //! Deliberately not here: any rule of Win32.
 
 use std::sync::atomic::AtomicBool;
-use std::sync::{Arc, Mutex, MutexGuard, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock, RwLockWriteGuard};
 
 use hostmem_interface::dispatch::Host;
 use hostmem_interface::{
@@ -38,7 +38,8 @@ pub struct LinuxManager {
     pub(super) budget: MappingBudget,
     pub(super) commit: Arc<CommitCharge>,
     pub(super) space: Mutex<Space>,
-    /// Held shared by writes and alone by execution: code that was looked at stays as it is.
+    /// Held shared by writes; alone by execution, so that code that was looked at stays as it is,
+    /// and by what changes watched memory ([`Self::without_writes`]).
     pub(super) writes: RwLock<()>,
     /// Some emptied range could not be made inaccessible: the ledger judges before accesses.
     pub(super) overdue: AtomicBool,
@@ -60,6 +61,14 @@ pub(super) struct Space {
 impl LinuxManager {
     pub(super) fn space(&self) -> MutexGuard<'_, Space> {
         self.space.lock().expect("no call panicked half-way through a change")
+    }
+
+    /// Keeps writes away while the memory at an address changes, if that is watched: the kernel
+    /// marks a page before the store is made, so that of a write which is half way then, the mark
+    /// would stay though it faults in the end (WW-10), or would be told of before its time.
+    pub(super) fn without_writes(&self, at: u64) -> Option<RwLockWriteGuard<'_, ()>> {
+        let watched = self.space().ledger.containing(at).is_some_and(|it| it.watched);
+        watched.then(|| self.writes.write().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Whether write watch works here.

@@ -24,6 +24,7 @@ impl LinuxManager {
     ) -> Result<Protection, Refusal> {
         arguments::check_protect(address.0, size, protect, old)?;
         let range = pages_of(address.0, size);
+        let _quiet = self.without_writes(address.0);
         let mut space = self.space();
         let allocation = space.ledger.containing_mut(range.start);
         let allocation = allocation.filter(|one| range.end <= one.range().end);

@@ -24,6 +24,7 @@ impl WriteWatch for LinuxManager {
         null: WatchPointers,
     ) -> Result<WatchAnswer, Refusal> {
         arguments::check_watch(size, flags, capacity, null)?;
+        let _quiet = self.without_writes(address.0);
         let mut space = self.space();
         let (allocation, watch, range) = watched(&mut space, address.0, size)?;
         let clear = flags.contains(WatchFlags::RESET);
@@ -33,6 +34,7 @@ impl WriteWatch for LinuxManager {
     }
 
     fn reset_write_watch(&self, address: Address, size: u64) -> Result<(), Refusal> {
+        let _quiet = self.without_writes(address.0);
         let mut space = self.space();
         let (allocation, watch, range) = watched(&mut space, address.0, size)?;
         clear_all(allocation, watch, &range);

@@ -98,6 +98,34 @@ fn a_write_that_beats_a_decommit_leaves_its_mark() {
     });
 }
 
+/// The kernel marks a page before the store is made: what is in between must not show.
+#[test]
+fn a_write_that_loses_against_a_decommit_leaves_no_mark() {
+    let Some((case, at)) = watched() else { return };
+    let (rounds, together) = (2000, Barrier::new(2));
+    thread::scope(|scope| {
+        let writer = scope.spawn(|| {
+            let one_round = |_| {
+                together.wait();
+                let written = case.write(at, 1).is_ok();
+                together.wait();
+                written
+            };
+            (0..rounds).map(one_round).collect::<Vec<bool>>()
+        });
+        let one_round = |_| {
+            case.alloc(at, PAGE, COMMIT, RW).unwrap();
+            case.0.reset_write_watch(Address(at), PAGE).unwrap();
+            together.wait();
+            case.decommit(at, PAGE);
+            together.wait();
+            !case.watch(at, PAGE, 0, 1).unwrap().is_empty()
+        };
+        let marked: Vec<bool> = (0..rounds).map(one_round).collect();
+        assert_eq!(marked, writer.join().unwrap());
+    });
+}
+
 #[test]
 fn a_released_reservation_takes_its_marks_with_it() {
     let Some((case, at)) = watched() else { return };
