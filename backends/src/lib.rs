@@ -26,6 +26,8 @@ pub mod agent;
 pub mod child;
 #[cfg(target_pointer_width = "64")]
 pub mod com;
+#[cfg(target_pointer_width = "64")]
+mod magic;
 #[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]
 mod process;
 #[cfg(all(any(target_os = "linux", windows), target_pointer_width = "64"))]

@@ -8,8 +8,7 @@
 //! ([`crate::agent`]).
 
 use std::ffi::{OsStr, OsString};
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +18,7 @@ use std::{env, fs};
 use hostmem_interface::{Backend, Machine, OpenError, Subject};
 
 use crate::agent::{AgentBackend, Limits};
+use crate::magic::begins_with;
 
 /// Where the Windows build is, below the build folder.
 const EXE: &str = "x86_64-win7-windows-gnu/release/hostmem.exe";
@@ -73,9 +73,7 @@ impl Backend for WineBackend {
 
 /// The whole path of a program of Windows': one that begins as the PE format asks for.
 fn program(exe: &Path) -> io::Result<PathBuf> {
-    let mut magic = [0; 2];
-    let read = File::open(exe)?.read(&mut magic)?;
-    if magic[..read] != *b"MZ" {
+    if !begins_with(exe, b"MZ")? {
         return Err(io::Error::other("not a Windows program"));
     }
     exe.canonicalize()

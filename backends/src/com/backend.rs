@@ -8,8 +8,7 @@
 //! shows others (`HostmemCreateManagerOn`).
 
 use std::ffi::OsString;
-use std::fs::File;
-use std::io::{self, Read as _};
+use std::io;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
@@ -18,6 +17,7 @@ use hostmem_interface::{Backend, Breakage, Call, Description, Machine, OpenError
 
 use super::worker::machine_text;
 use crate::child::ChildProcess;
+use crate::magic::begins_with;
 use crate::wire::{Request, Response};
 
 /// The hidden argument that makes the `hostmem` command a worker.
@@ -85,11 +85,7 @@ impl ComBackend {
         if !library.is_file() {
             return Err(format!("{path} is no file"));
         }
-        let mut begins = Vec::new();
-        let read = File::open(&library)
-            .and_then(|file| file.take(MAGIC.len() as u64).read_to_end(&mut begins));
-        read.map_err(|error| format!("{path}: {error}"))?;
-        if begins != MAGIC {
+        if !begins_with(&library, MAGIC).map_err(|error| format!("{path}: {error}"))? {
             return Err(format!("{path} is no shared library"));
         }
         Ok(Self {

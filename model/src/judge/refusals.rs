@@ -54,9 +54,10 @@ impl Judge {
         let in_use: u64 = self.state.space.iter().map(crate::space::Allocation::size).sum();
         let needs = matches!(call, Call::NeedsVirtualAddressSpace { .. });
         // What a heap takes beside its blocks is the manager's business, and may be all there is.
-        let heaps = self.state.heaps.count() > 0;
-        let tight =
-            limit < SMALL && !matches!(call, Call::VirtualAlloc { .. }) || room < SMALL && heaps;
+        let tight = match call {
+            Call::VirtualAlloc { .. } => room < SMALL && self.state.heaps.count() > 0,
+            _ => limit < SMALL,
+        };
         if asked < SMALL.min(limit / 2) && in_use < limit / 2 && !needs && !tight {
             return Judgement::Diverges(Divergence {
                 rule: RS_01,

@@ -258,9 +258,7 @@ impl<'a> Case<'a> {
         }
         let verdict = self.judge.decide(call);
         let reply = {
-            let expected = step.expect.as_ref().map(|it| &it.outcome);
-            let bound = &self.bound;
-            let wanted = Wish { expected, grain: self.subject.grain, bound, bind: step.bind };
+            let wanted = Wish::of(step, self.subject.grain, &self.bound);
             self.callee.call(&Issued::of(step, call, &wanted))
         };
         self.refuses_code(&reply, call, &verdict)?;

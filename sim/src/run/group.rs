@@ -6,12 +6,11 @@
 
 use std::ops::ControlFlow;
 
-use hostmem_interface::scenario::{Action, Step, SymbolicCall};
+use hostmem_interface::scenario::{Action, Place, Step, SymbolicCall};
 use hostmem_interface::{Call, MemoryAvailable, Outcome};
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending};
-use crate::run::overlap::is_word;
 use crate::run::possible::{Heard, Possible, furthest, orders};
 use crate::run::wish::Wish;
 
@@ -25,15 +24,28 @@ struct Member<'a> {
     notified: Vec<MemoryAvailable>,
 }
 
+/// The widest access that is made in one piece, and to what it must be aligned, bytes.
+const WORD: u64 = 8;
+
 /// Whether a step is a call that takes effect at one moment, before or behind any other: an
 /// access of more than a word is many, between which others may come.
-fn has_one_moment(step: &Step) -> bool {
+pub(super) fn has_one_moment(step: &Step) -> bool {
     match &step.action {
         Action::Call(call @ SymbolicCall::Read { size, .. }) => is_word(call, *size),
         Action::Call(call @ SymbolicCall::Write { data, .. }) => is_word(call, data.size()),
         Action::Call(_) => true,
         Action::Hole { .. } | Action::Walk { .. } | Action::FailNext { .. } => false,
     }
+}
+
+/// Whether an access lies in one aligned word. What a name is bound to is aligned.
+fn is_word(call: &SymbolicCall, size: u64) -> bool {
+    let offset = match call.address() {
+        Some(Place::Absolute(address)) => address.0,
+        Some(Place::Relative { offset, .. }) => *offset,
+        None => return false,
+    };
+    offset % WORD + size <= WORD
 }
 
 /// The steps from `steps[0]` on that form a group with it.
@@ -110,10 +122,7 @@ impl Case<'_> {
         let grain = self.subject.grain;
         let replies = {
             let bound = &self.bound;
-            let wish = |step: &'s Step| {
-                let expected = step.expect.as_ref().map(|it| &it.outcome);
-                Wish { expected, grain, bound, bind: None }
-            };
+            let wish = |step| Wish { bind: None, ..Wish::of(step, grain, bound) };
             let wanted: Vec<Wish<'_>> = calls.iter().map(|(_, step, _)| wish(step)).collect();
             let issued: Vec<Issued<'_>> = calls
                 .iter()

@@ -14,15 +14,13 @@
 use std::collections::VecDeque;
 use std::ops::ControlFlow;
 
-use hostmem_interface::scenario::{Action, Place, Scenario, Step, SymbolicCall};
+use hostmem_interface::scenario::{Action, Place, Scenario, Step};
 use hostmem_interface::{AllocationType, Call};
 
 use crate::run::case::{Case, Ending};
 use crate::run::generated::{Generator, Growing, Length, settle};
+use crate::run::group::has_one_moment;
 use crate::view::{Binding, View};
-
-/// The widest access that is made in one piece, and to what it must be aligned, bytes.
-const WORD: u64 = 8;
 
 /// One round in so many is a contest.
 const CONTEST_EVERY: u64 = 4;
@@ -189,24 +187,14 @@ fn names_a_place(step: &Step) -> bool {
 
 /// Whether a step has an outcome that is that of one moment, whatever else happens.
 fn may_overlap(step: &Step) -> bool {
-    let Action::Call(call) = &step.action else { return false };
-    match call {
-        Call::Execute { .. }
-        | Call::SetMemoryLoad { .. }
-        | Call::RegisterMemoryNotificationCallback
-        | Call::CreateMalloc { .. } => false,
-        Call::Read { size, .. } => is_word(call, *size),
-        Call::Write { data, .. } => is_word(call, data.size()),
-        _ => true,
-    }
-}
-
-/// Whether an access lies in one aligned word. What a name is bound to is aligned.
-pub(super) fn is_word(call: &SymbolicCall, size: u64) -> bool {
-    let offset = match call.address() {
-        Some(Place::Absolute(address)) => address.0,
-        Some(Place::Relative { offset, .. }) => *offset,
-        None => return false,
-    };
-    offset % WORD + size <= WORD
+    let moves_all = matches!(
+        step.action,
+        Action::Call(
+            Call::Execute { .. }
+                | Call::SetMemoryLoad { .. }
+                | Call::RegisterMemoryNotificationCallback
+                | Call::CreateMalloc { .. }
+        )
+    );
+    has_one_moment(step) && !moves_all
 }

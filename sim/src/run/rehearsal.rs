@@ -56,11 +56,10 @@ impl Rehearsal {
         let place = |place: &Place| address_in(bound, None, None, *place).ok_or(());
         let heap = |name: &Name| heaps.get(name.0 as usize).copied().flatten().ok_or(());
         let call = call.resolve(place, heap).ok()?;
-        let expect = step.expect.as_deref();
-        let expected = expect.map(|it| &it.outcome);
-        let wanted = Wish { expected, grain: Grain::Win32, bound, bind: step.bind };
+        let wanted = Wish::of(step, Grain::Win32, bound);
         let (reply, liked) = actor.act_preferring(&call, &wanted);
         let Reply::Outcome { outcome, notified } = reply else { return None };
+        let expect = step.expect.as_ref();
         let fits = liked && expect.is_none_or(|it| notified_fits(it, &notified));
         fits.then_some(outcome)
     }

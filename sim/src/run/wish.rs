@@ -9,7 +9,7 @@
 
 use hostmem_interface::scenario::fits::outcome_fits;
 use hostmem_interface::scenario::{
-    BytesExpectation, Expected, FaultExpectation, Name, Outputs, Place,
+    BytesExpectation, Expected, FaultExpectation, Name, Outputs, Place, Step,
 };
 use hostmem_interface::{
     Address, Fault, Grain, Hresult, MemoryBasicInformation, MemoryLoad, Outcome, QueryAnswer,
@@ -60,7 +60,13 @@ impl Preference for Wish<'_> {
     }
 }
 
-impl Wish<'_> {
+impl<'a> Wish<'a> {
+    /// What a step expects of a subject that says no like that.
+    pub(super) fn of(step: &'a Step, grain: Grain, bound: &'a [Option<Binding>]) -> Self {
+        let expected = step.expect.as_ref().map(|it| &it.outcome);
+        Self { expected, grain, bound, bind: step.bind }
+    }
+
     fn resolve(&self, outcome: &Outcome, place: Place) -> Option<Address> {
         address_in(self.bound, self.bind, outcome.address(), place)
     }
