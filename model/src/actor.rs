@@ -97,9 +97,17 @@ impl Actor {
         }
     }
 
-    /// What is open is weighed; kept out of line, so that the plain way stays short.
+    /// What is open is weighed, if it is more than a place, of which nearly all calls are that
+    /// leave anything open; kept out of line, so that the plain way stays short.
     #[inline(never)]
     fn choose_and_carry_out(&mut self, call: &Call, verdict: &Verdict) -> Reply {
+        let Permitted { answer, effect, .. } = &verdict.first;
+        if let Answer::AnyBase { size, top_down } = answer
+            && let Some(base) = place(&self.state, *size, *top_down)
+        {
+            let chosen = placed(effect, base);
+            return self.carry_out(call, chosen.outcome, &chosen.effect);
+        }
         self.act_under(verdict, call, &|_: &Outcome| true).0
     }
 

@@ -22,6 +22,9 @@ const BASES: [Protection; 7] = [
     Protection::EXECUTE_READWRITE,
 ];
 
+/// The code of each bit of a protection; what is none of private memory has that of nothing.
+const CODES: [u8; 8] = [1, 2, 3, 0, 4, 5, 6, 0];
+
 /// The modifiers that belong to the allocation.
 pub const ALLOCATION_MODIFIERS: Protection =
     Protection(Protection::NOCACHE.0 | Protection::WRITECOMBINE.0);
@@ -36,15 +39,12 @@ impl PageState {
     /// If the protection has no base value of private memory: the rules check that first.
     #[must_use]
     pub fn committed(protect: Protection) -> Self {
-        let code = match protect.without(Protection::GUARD).without(ALLOCATION_MODIFIERS) {
-            Protection::NOACCESS => 1,
-            Protection::READONLY => 2,
-            Protection::READWRITE => 3,
-            Protection::EXECUTE => 4,
-            Protection::EXECUTE_READ => 5,
-            Protection::EXECUTE_READWRITE => 6,
-            base => panic!("{base} is no protection of private memory"),
+        let base = protect.without(Protection::GUARD).without(ALLOCATION_MODIFIERS);
+        let code = match base.0.trailing_zeros() {
+            bit @ 0..8 if base.0.is_power_of_two() => CODES[bit as usize],
+            _ => 0,
         };
+        assert!(code != 0, "{base} is no protection of private memory");
         let guard = if protect.contains(Protection::GUARD) { GUARD_BIT } else { 0 };
         Self(code | guard)
     }

@@ -136,14 +136,26 @@ impl Tree {
         path
     }
 
-    /// Adds a span, which must not overlap one that is there.
-    pub(super) fn insert(&mut self, span: Entry) {
+    /// Adds a span, unless it overlaps one that is there; says whether it did.
+    #[must_use]
+    pub(super) fn insert(&mut self, span: Entry) -> bool {
         let path = self.path(span.first);
         let leaf = path[0].node;
         let place = self.node(leaf).rank(span.first);
         let before = place.checked_sub(1).map(|last| self.node(leaf).end(last));
         // The span behind, once it is known.
         let mut next = self.node(leaf).first(place);
+        let behind = |step: &Step| self.node(step.node).first(step.at + 1);
+        let neighbour = || next.or_else(|| path[1..=self.height].iter().find_map(behind));
+        let free = match before {
+            Some(end) if end > span.first => false,
+            // Behind all of them.
+            Some(end) if end == self.whole.end => true,
+            _ => neighbour().is_none_or(|next| span.end <= next),
+        };
+        if !free {
+            return false;
+        }
         // The right half of a node that was split, on its way into the parent.
         let mut half = self.put(leaf, place, span);
         for &Step { node, at } in &path[1..=self.height] {
@@ -156,7 +168,7 @@ impl Tree {
                 let new = old.joined_by(span, before, next);
                 let new = new.unwrap_or_else(|| self.node(old.below).summary(old.below));
                 if new == old {
-                    return;
+                    return true;
                 }
                 self.node_mut(node).set(at, new);
             }
@@ -175,6 +187,7 @@ impl Tree {
             Some(joined) => Entry { below: self.root, ..joined },
             None => self.root().summary(self.root),
         };
+        true
     }
 
     /// Removes the span that starts at `start`.
