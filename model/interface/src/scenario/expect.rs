@@ -136,8 +136,13 @@ impl Reader<'_, '_> {
     fn refused(&self) -> Result<Expected, ReadError> {
         let codes = |name, word| match self.get(name) {
             None => Ok(Vec::new()),
-            Some(node) => value::alternatives(node, |node| value::word(node, word))
-                .map_err(|why: ReadError| why.inside(name)),
+            Some(node) => value::alternatives(node, |node| match value::word(node, word)? {
+                code if name == "hresult" && Hresult(code) == Hresult::S_OK => {
+                    Err(node.wrong("S_OK is no refusal"))
+                }
+                code => Ok(code),
+            })
+            .map_err(|why: ReadError| why.inside(name)),
         };
         Ok(Expected::Error {
             win32: codes("error", &table::ERROR)?.into_iter().map(Win32Error).collect(),
