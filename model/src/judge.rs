@@ -347,7 +347,7 @@ impl Judge {
                 }
             }
             (Answer::Unowned(unowned), Value::Region(seen)) => {
-                effect_if(seen.written > 0 && self.is_unowned(unowned, &seen.information))
+                self.fit_unowned(unowned, effect, seen)
             }
             (Answer::NoBytes, Value::Region(seen)) => effect_if(seen.written == 0),
             (Answer::Bytes(at, size), Value::Bytes(seen)) if seen.len() as u64 == *size => {

@@ -143,7 +143,7 @@ law! {
         "Allocation types that do not go together are refused with 87 before anything else is looked at.",
         "MS VirtualAlloc; ReactOS";
     VA_03 "VA-03" Must Decided,
-        "An address below 0x10000 other than null is refused with 87, whatever the type.",
+        "An address below the lowest of user space (0x10000) other than null is refused with 87, whatever the type.",
         "ReactOS tests, NtAllocateVirtualMemory; ReactOS VirtualAllocEx";
     VA_04 "VA-04" Must Decided,
         "A malformed protection is refused with 87 before the range is looked up, for every type including MEM_RESET.",
@@ -161,8 +161,11 @@ law! {
         "A size for which there is no hole is refused with 8.",
         "knowledge; Wine 8.0 agrees";
     VA_30 "VA-30" Must Decided,
-        "PAGE_WRITECOPY and PAGE_EXECUTE_WRITECOPY are refused with 87: on a reservation before conflicts are looked for, on a commit after the range was found.",
-        "Wine tests, virtual.c test_VirtualProtect; ReactOS (order)";
+        "PAGE_WRITECOPY and PAGE_EXECUTE_WRITECOPY are refused with 87.",
+        "Wine tests, virtual.c test_VirtualProtect";
+    VA_30B "VA-30b" Should Decided,
+        "A copy-on-write protection wins over the conflict of a reservation, 87, and loses to the wrong range of a commit, 487.",
+        "ReactOS NtAllocateVirtualMemory";
     VA_31 "VA-31" Should Decided,
         "A malformed protection wins over a free or conflicting address: 87, not 487.",
         "ReactOS NtAllocateVirtualMemory";
@@ -172,8 +175,11 @@ law! {
         "A protection has exactly one base value, else it is refused with 87.",
         "Wine tests, virtual.c test_VirtualProtect";
     PR_02 "PR-02" Must Decided,
-        "GUARD, NOCACHE and WRITECOMBINE exclude each other and PAGE_NOACCESS, and none stands without a base value: else 87.",
+        "GUARD and NOCACHE do not go with PAGE_NOACCESS, and no modifier stands without a base value: else 87.",
         "MS Memory Protection Constants; ReactOS MiMakeProtectionMask";
+    PR_02B "PR-02b" Should Decided,
+        "GUARD, NOCACHE and WRITECOMBINE exclude each other, and WRITECOMBINE does not go with PAGE_NOACCESS: else 87.",
+        "MS Memory Protection Constants, against MS Creating Guard Pages; ReactOS MiMakeProtectionMask";
     PR_03 "PR-03" Must Decided,
         "The copy-on-write protections are never lawful on private memory: 87.",
         "Wine tests, virtual.c test_VirtualProtect; MS";
@@ -306,7 +312,7 @@ law! {
         "A range that leaves user space or wraps is refused with 87.",
         "ReactOS NtFreeVirtualMemory";
     VF_05 "VF-05" Should Decided,
-        "An address below 0x10000 lies in no allocation: 487.",
+        "An address below the lowest of user space (0x10000) lies in no allocation: 487.",
         "ReactOS NtFreeVirtualMemory";
     VF_06 "VF-06" Must Decided,
         "An address in no allocation is refused with 487.",
@@ -365,8 +371,11 @@ law! {
         "A range that leaves its allocation is refused with 487.",
         "MS VirtualProtect, without the code; ReactOS; Wine 8.0 answers 87";
     VP_11 "VP-11" Must Decided,
-        "The copy-on-write protections are refused with 87, after the range was found and before its pages are looked at.",
-        "Wine tests, virtual.c test_VirtualProtect; ReactOS (order)";
+        "The copy-on-write protections are refused with 87.",
+        "Wine tests, virtual.c test_VirtualProtect";
+    VP_11B "VP-11b" Should Decided,
+        "A copy-on-write protection wins over a page that is not committed: 87, not 487.",
+        "ReactOS NtProtectVirtualMemory";
     VP_08 "VP-08" Must Decided,
         "A range with a page that is not committed is refused with 487.",
         "Wine tests, virtual.c test_VirtualAlloc; MS VirtualProtect";
@@ -403,8 +412,11 @@ law! {
         "A region is the longest run of equal pages of one allocation; neighbours never join, and marks of write watch do not split.",
         "MS VirtualQuery; Wine tests, virtual.c test_write_watch";
     VQ_06 "VQ-06" Must Decided,
-        "Free memory shows as MEM_FREE with PAGE_NOACCESS and nothing else, up to the next allocation, page exact.",
-        "MS VirtualQuery (size); ReactOS and Wine (fields)";
+        "Free memory shows as MEM_FREE, up to the next allocation, page exact.",
+        "MS VirtualQuery";
+    VQ_06B "VQ-06b" Should Judged,
+        "Free memory shows PAGE_NOACCESS, and no AllocationBase, AllocationProtect or Type.",
+        "ReactOS and Wine 8.0; MS MEMORY_BASIC_INFORMATION leaves them undefined";
     VQ_07 "VQ-07" Must Decided,
         "A query beyond user space fails with 87, or succeeds and writes nothing.",
         "MS VirtualQuery; the hosting interface can only say so with S_OK and no bytes";
@@ -473,8 +485,11 @@ law! {
         "A size of zero and a range that wraps are refused with 87.",
         "Wine tests, virtual.c test_write_watch";
     WW_04 "WW-04" Must Decided,
-        "A range that does not lie inside one allocation with write watch is refused with 87.",
+        "A range that leaves its allocation with write watch, or lies in one without, is refused with 87.",
         "Wine tests, virtual.c test_write_watch; ReactOS";
+    WW_04B "WW-04b" Should Decided,
+        "A range in free memory, or over two neighbours that both have write watch, is refused with 87.",
+        "ReactOS NtGetWriteWatch";
     WW_05 "WW-05" Must Decided,
         "Pages of the range that are not committed are fine.",
         "Wine tests, virtual.c test_write_watch";

@@ -7,8 +7,8 @@ use hostmem_interface::{
 use hostmem_model::State;
 use hostmem_model::effect::Effect;
 use hostmem_model::rule::{
-    AS_04, GP_01, PR_05, PR_06, SM_03, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, VQ_06, VQ_07, VQ_08,
-    VQ_09, VQ_11, VQ_13,
+    AS_04, GP_01, PR_05, PR_06, SM_03, VQ_01, VQ_02, VQ_03, VQ_04, VQ_05, VQ_06, VQ_06B, VQ_07,
+    VQ_08, VQ_09, VQ_11, VQ_13,
 };
 use hostmem_model::rules::decide;
 use hostmem_model::space::Allocation;
@@ -84,7 +84,7 @@ pub(crate) const CANARIES: &[Canary] = &[
     },
     Canary {
         name: "query-free-protect-zero",
-        rule: VQ_06,
+        rule: VQ_06B,
         seen_as: &[VQ_11, AS_04],
         sentence: "Free memory shows a protection of 0 instead of PAGE_NOACCESS.",
         lie: Lie::Law(query_free_protect_zero),

@@ -9,8 +9,8 @@ use hostmem_interface::{Address, AllocationType, Call, FreeType, Outcome, Value}
 
 use super::Judge;
 use crate::rule::{
-    RuleId, SM_03, VA_04, VA_05, VA_06, VA_31, VF_01, VF_02, VF_03, VF_04, VP_02, VP_03, VP_04,
-    VP_06, VP_07, WW_01, WW_07,
+    RuleId, SM_03, VA_04, VA_05, VA_06, VA_30, VA_30B, VA_31, VF_01, VF_02, VF_03, VF_04, VP_02,
+    VP_03, VP_04, VP_06, VP_07, VP_11, VP_11B, WW_01, WW_04B, WW_07,
 };
 use crate::verdict::{Answer, Verdict};
 
@@ -53,7 +53,7 @@ impl Judge {
 const fn broken_by_success(call: &Call, decided: RuleId) -> RuleId {
     match (decided, call) {
         // The range lies in no allocation, or not in one alone.
-        (VF_04 | VP_04 | VP_06 | VP_07, _) => SM_03,
+        (VF_04 | VP_04 | VP_06 | VP_07 | WW_04B, _) => SM_03,
         (VA_05 | VA_06, Call::VirtualAlloc { address, kind, .. })
             if !kind.contains(AllocationType::RESERVE) && !address.is_null() =>
         {
@@ -65,6 +65,8 @@ const fn broken_by_success(call: &Call, decided: RuleId) -> RuleId {
         }
         (VP_03, _) => VP_02,
         (VA_31, _) => VA_04,
+        (VA_30B, _) => VA_30,
+        (VP_11B, _) => VP_11,
         _ => decided,
     }
 }

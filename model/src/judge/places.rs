@@ -1,10 +1,13 @@
 //! Whether a place that a subject chose, or shows, is one that the law leaves to it.
 
 use hostmem_interface::{
-    Address, Capability, MemoryBasicInformation, Protection, RegionState, RegionType,
+    Address, Capability, MemoryBasicInformation, Protection, QueryAnswer, RegionState, RegionType,
+    Value,
 };
 
-use super::Judge;
+use super::{Fit, Judge, yes_if};
+use crate::effect::Effect;
+use crate::rule::VQ_06B;
 use crate::verdict::Unowned;
 
 /// The alignment of heap blocks on 64 bits.
@@ -37,8 +40,27 @@ impl Judge {
             && !self.state.heaps.overlap(base, size)
     }
 
+    /// How a query of memory fits that the case does not own.
+    pub(super) fn fit_unowned<'v>(
+        &self,
+        unowned: &Unowned,
+        effect: &'v Effect,
+        seen: &QueryAnswer,
+    ) -> Fit<'v> {
+        let region = &seen.information;
+        if seen.written == 0 || self.is_unowned(unowned, region) {
+            return yes_if(seen.written > 0, effect);
+        }
+        // That it is free, and how large, is documented; the other fields are not.
+        let free = MemoryBasicInformation::free(region.base_address, region.region_size);
+        if region.state == free.state && self.is_unowned(unowned, &free) {
+            return Fit::But(VQ_06B, Value::Region(QueryAnswer::of(free)).to_string());
+        }
+        Fit::No
+    }
+
     /// Whether a region is a sensible answer about memory that the case does not own.
-    pub(super) fn is_unowned(&self, unowned: &Unowned, seen: &MemoryBasicInformation) -> bool {
+    fn is_unowned(&self, unowned: &Unowned, seen: &MemoryBasicInformation) -> bool {
         let machine = self.state.machine();
         let Some(end) = seen.base_address.checked_add(seen.region_size) else { return false };
         let contains = seen.base_address <= unowned.at && unowned.at < end;

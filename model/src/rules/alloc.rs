@@ -7,9 +7,9 @@ use hostmem_interface::{Address, AllocationType, Protection, Win32Error};
 use crate::effect::{Effect, Pages};
 use crate::page::PageState;
 use crate::rule::{
-    PR_03, RuleId, VA_01, VA_02, VA_03, VA_04, VA_05, VA_06, VA_07, VA_08, VA_09, VA_10, VA_12,
-    VA_13, VA_15, VA_16, VA_17, VA_20, VA_21, VA_22, VA_23, VA_24, VA_27, VA_30, VA_31, VA_40,
-    VA_41, VA_43, VA_44, VA_45, VA_45B, VA_46, VA_50, VA_51,
+    PR_02B, PR_03, RuleId, VA_01, VA_02, VA_03, VA_04, VA_05, VA_06, VA_07, VA_08, VA_09, VA_10,
+    VA_12, VA_13, VA_15, VA_16, VA_17, VA_20, VA_21, VA_22, VA_23, VA_24, VA_27, VA_30, VA_30B,
+    VA_31, VA_40, VA_41, VA_43, VA_44, VA_45, VA_45B, VA_46, VA_50, VA_51,
 };
 use crate::rules::protection::{is_copy_on_write, malformed};
 use crate::rules::{beyond, leaves, reset};
@@ -126,7 +126,7 @@ fn wrong_argument(state: &State, request: &Request) -> Option<RuleId> {
     }
     let reserves = kind.contains(RESERVE) || address.is_null();
     if is_copy_on_write(protect) && reserves && !resets {
-        return Some(if conflicts(state, request) { VA_30 } else { PR_03 });
+        return Some(if conflicts(state, request) { VA_30B } else { PR_03 });
     }
     if beyond(machine, address) {
         return Some(VA_05);
@@ -140,7 +140,10 @@ fn wrong_argument(state: &State, request: &Request) -> Option<RuleId> {
 /// All malformed protections are refused alike; the rule names what else was wrong.
 fn malformed_rule(state: &State, request: &Request, rule: RuleId) -> RuleId {
     let kind = request.kind;
-    if kind == RESET || kind == RESET_UNDO {
+    if rule == PR_02B && !conflicts(state, request) {
+        // Whether it is malformed at all is less certain.
+        PR_02B
+    } else if kind == RESET || kind == RESET_UNDO {
         VA_41
     } else if conflicts(state, request) {
         VA_31
@@ -290,11 +293,11 @@ fn commit(state: &State, request: &Request) -> Verdict {
     let Request { address, size, protect, .. } = *request;
     let Some(found) = state.space.look_up(address) else {
         let tail = state.space.owner_of_granule(address).is_some();
-        return Verdict::refuse(if tail { VA_16 } else { VA_20 }, BAD_ADDRESS);
+        return misplaced(if tail { VA_16 } else { VA_20 }, protect);
     };
     let allocation = found.allocation;
     let Some(pages) = allocation.touched(address, size) else {
-        return Verdict::refuse(VA_21, BAD_ADDRESS);
+        return misplaced(VA_21, protect);
     };
     if allocation.terms().physical {
         // Memory for physical pages cannot be committed; with what error is not documented.
@@ -316,6 +319,11 @@ fn commit(state: &State, request: &Request) -> Verdict {
     let answer = Answer::Address(allocation.address_of(pages.start));
     let effect = Effect::Commit(Pages::found(&found, pages), pages_state);
     Verdict { first: Permitted::success(rule, answer, effect), others: heaps_fill(state, more) }
+}
+
+/// A commit of a range that does not lie in an allocation.
+fn misplaced(rule: RuleId, protect: Protection) -> Verdict {
+    Verdict::refuse(if is_copy_on_write(protect) { VA_30B } else { rule }, BAD_ADDRESS)
 }
 
 /// The rule that says most about a commit that succeeds.

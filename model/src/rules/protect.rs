@@ -6,7 +6,7 @@ use crate::effect::{Effect, Pages};
 use crate::page::PageState;
 use crate::rule::{
     GP_04, PR_05, PR_06, RuleId, VP_01, VP_02, VP_03, VP_04, VP_05, VP_05B, VP_06, VP_07, VP_08,
-    VP_09, VP_10, VP_11,
+    VP_09, VP_10, VP_11, VP_11B,
 };
 use crate::rules::protection::{is_copy_on_write, malformed_base, malformed_modifiers};
 use crate::rules::{beyond, leaves};
@@ -59,7 +59,7 @@ fn with_pointer(state: &State, address: Address, size: u64, protect: Protection)
         return Verdict::refuse(VP_05B, BAD_ARGUMENT);
     }
     if is_copy_on_write(protect) && !modifiers {
-        return Verdict::refuse(VP_11, BAD_ARGUMENT);
+        return Verdict::refuse(if committed { VP_11 } else { VP_11B }, BAD_ARGUMENT);
     }
     if !committed {
         return misplaced(VP_08);

@@ -5,7 +5,7 @@
 
 use hostmem_interface::Protection;
 
-use crate::rule::{PR_01, PR_02, PR_04, RuleId};
+use crate::rule::{PR_01, PR_02, PR_02B, PR_04, RuleId};
 
 /// The base values.
 const BASE: Protection = Protection(0xFF);
@@ -34,9 +34,16 @@ pub const fn malformed_base(protect: Protection) -> Option<RuleId> {
 /// The rule that the modifiers break, if any; the base value is well formed.
 #[must_use]
 pub const fn malformed_modifiers(protect: Protection) -> Option<RuleId> {
-    let modifiers = (protect.0 & MODIFIERS.0).count_ones();
-    let none_allowed = protect.intersects(Protection::NOACCESS) && modifiers > 0;
-    if none_allowed || modifiers > 1 { Some(PR_02) } else { None }
+    let modifiers = protect.0 & MODIFIERS.0;
+    if protect.intersects(Protection::NOACCESS) && modifiers & !Protection::WRITECOMBINE.0 != 0 {
+        Some(PR_02)
+    } else if modifiers.count_ones() > 1
+        || protect.intersects(Protection::NOACCESS) && modifiers != 0
+    {
+        Some(PR_02B)
+    } else {
+        None
+    }
 }
 
 /// The rule that the value breaks, if any. A modifier without a base value breaks PR-02.

@@ -9,7 +9,7 @@ use std::ops::Range;
 use hostmem_interface::{Address, OutPointer, WatchFlags, WatchPointers, Win32Error};
 
 use crate::effect::{Effect, Pages};
-use crate::rule::{RuleId, WW_01, WW_02, WW_03, WW_04, WW_05, WW_06, WW_07};
+use crate::rule::{RuleId, WW_01, WW_02, WW_03, WW_04, WW_04B, WW_05, WW_06, WW_07};
 use crate::rules::leaves;
 use crate::space::Allocation;
 use crate::state::State;
@@ -92,8 +92,13 @@ fn range(state: &State, address: Address, size: u64) -> Result<(&Allocation, Ran
     if size == 0 || leaves(state.machine(), address, size) {
         return Err(WW_03);
     }
-    let allocation =
-        state.space.find(address).filter(|found| found.terms().watched).ok_or(WW_04)?;
-    let pages = allocation.touched(address, size).ok_or(WW_04)?;
+    let allocation = state.space.find(address).ok_or(WW_04B)?;
+    if !allocation.terms().watched {
+        return Err(WW_04);
+    }
+    let pages = allocation.touched(address, size).ok_or_else(|| {
+        let neighbour = state.space.find(allocation.end());
+        if neighbour.is_some_and(|it| it.terms().watched) { WW_04B } else { WW_04 }
+    })?;
     Ok((allocation, pages))
 }

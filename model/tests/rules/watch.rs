@@ -42,7 +42,7 @@ fn bad_arguments() {
         (with_null(false, false, true, good), &null),
         (with_null(false, true, false, watch(P, PAGE, 0, 0)), &format!("{null} | WW-02 {BAD}")),
         (with_null(true, false, false, watch(P, 0, 0, 1)), &format!("{null} | WW-03 {BAD}")),
-        (with_null(false, false, true, watch(0, 1, 0, 1)), &format!("{null} | WW-04 {BAD}")),
+        (with_null(false, false, true, watch(0, 1, 0, 1)), &format!("{null} | WW-04b {BAD}")),
     ]);
 }
 
@@ -56,11 +56,11 @@ fn ranges() {
         ("WW-03", P, u64::MAX),
         ("WW-03", P, END - P + 1),
         ("WW-04", P, END - P),
-        ("WW-04", 0, 1),
+        ("WW-04b", 0, 1),
         ("WW-04", P, 4 * PAGE + 1),
-        ("WW-04", P + 4 * PAGE, 1),
+        ("WW-04b", P + 4 * PAGE, 1),
         ("WW-04", P + GRANULE, PAGE),
-        ("WW-04", two + PAGE, GRANULE),
+        ("WW-04b", two + PAGE, GRANULE),
     ] {
         world.rows(&[(watch(at, size, 0, 9), &by(rule, BAD)), (clear(at, size), &by(rule, BAD))]);
     }

@@ -143,6 +143,7 @@ pub const MAKERS: &[Maker] = &[
     to(law::VA_30, |d| {
         vec![alloc(at(d, Target::Any), Extent::Pages(1), COMMIT, Protection::WRITECOPY)]
     }),
+    to(law::VA_30B, |d| vec![alloc(at(d, Target::Any), PAGE, RESERVE, Protection::WRITECOPY)]),
     to(law::VA_31, |d| vec![alloc(at(d, Target::Any), PAGE, RESERVE, NO_BASE)]),
     to(law::VA_40, |d| vec![alloc(at(d, Target::Writable), PAGE, RESET | COMMIT, RW)]),
     to(law::VA_41, |d| vec![alloc(at(d, Target::Writable), PAGE, RESET, NO_BASE)]),
@@ -162,7 +163,8 @@ pub const MAKERS: &[Maker] = &[
     to(law::VA_50, |_| vec![anywhere(PAGE, RESERVE | AllocationType::TOP_DOWN, RW)]),
     to(law::VA_51, |_| vec![alloc(Site::Hole(0), PAGE, RESERVE | AllocationType::TOP_DOWN, RW)]),
     to(law::PR_01, |_| vec![anywhere(PAGE, RESERVE, NO_BASE)]),
-    to(law::PR_02, |_| vec![anywhere(PAGE, RESERVE, TWO_MODIFIERS)]),
+    to(law::PR_02, |_| vec![anywhere(PAGE, RESERVE, Protection::GUARD)]),
+    to(law::PR_02B, |_| vec![anywhere(PAGE, RESERVE, TWO_MODIFIERS)]),
     to(law::PR_03, |_| vec![anywhere(PAGE, RESERVE, Protection::WRITECOPY)]),
     to(law::PR_05, |d| vec![query(some(d, Target::Uncached)); 2]),
     // VirtualFree.
@@ -201,6 +203,9 @@ pub const MAKERS: &[Maker] = &[
     to(law::VP_10, |d| vec![protect(some(d, Target::Writable), Extent::Pages(1), RW)]),
     to(law::VP_11, |d| {
         vec![protect(some(d, Target::Any), Extent::Pages(1), Protection::WRITECOPY)]
+    }),
+    to(law::VP_11B, |d| {
+        vec![protect(some(d, Target::Reserved), Extent::Pages(1), Protection::WRITECOPY); 2]
     }),
     // VirtualQuery.
     to(law::VQ_01, |_| vec![anywhere(PAGE, COMMIT, RW), query(Aim::at(Target::Any))]),
@@ -261,6 +266,7 @@ pub const MAKERS: &[Maker] = &[
     to(law::WW_02, |d| vec![get_watch(some(d, Target::Watched), PAGE, 2, 1); 2]),
     to(law::WW_03, |d| vec![get_watch(some(d, Target::Watched), Extent::Bytes(0), 0, 1); 2]),
     to(law::WW_04, |d| vec![get_watch(some(d, Target::Watched), Extent::Beyond(1), 0, 1); 2]),
+    to(law::WW_04B, |d| vec![get_watch(some(d, Target::Gone), PAGE, 0, 1); 2]),
     to(law::WW_05, |_| {
         vec![
             anywhere(Extent::Bytes(0x2000), RESERVE | AllocationType::WRITE_WATCH, RW),
