@@ -349,12 +349,17 @@ fn free_wrong(draw: &mut Draw) -> Intent {
 }
 
 fn access_block(draw: &mut Draw, write: bool) -> Intent {
-    let aim = Aim { nudge: 0, ..aim(draw, Target::Block) };
-    let size = 1 << draw.below(4);
-    if write {
-        return Intent::Write { aim, text: Text::Bytes(draw.bytes(size)) };
+    let mut aim = Aim { nudge: 0, ..aim(draw, Target::Block) };
+    let mut size = if write { 1_u32 << draw.below(4) } else { 8 };
+    if draw.chance(1, 4) {
+        // The last byte, alone: blocks are not rounded up for whoever uses them.
+        aim.share = u16::MAX;
+        size = 1;
     }
-    Intent::Read { aim, size: 8 }
+    if write {
+        return Intent::Write { aim, text: Text::Bytes(draw.bytes(size as usize)) };
+    }
+    Intent::Read { aim, size }
 }
 
 fn set_load(draw: &mut Draw) -> Intent {
