@@ -146,7 +146,7 @@ pub(crate) fn check_watch(
 pub(crate) enum Malformed {
     /// Not exactly one base value (PR-01).
     Base,
-    /// Modifiers that exclude each other or the base, or unknown bits (PR-02, PR-04).
+    /// Modifiers that exclude each other or the base, or unknown bits (PR-02, PR-02b, PR-04).
     Modifiers,
 }
 

@@ -108,7 +108,7 @@ fn reserve(
     kind: AllocationType,
     protect: Protection,
 ) -> Result<Address, Refusal> {
-    ensure(!protection::is_copy_on_write(protect), INVALID_PARAMETER)?; // VA-30: before the place
+    ensure(!protection::is_copy_on_write(protect), INVALID_PARAMETER)?; // VA-30b: before the place
     ensure(!kind.contains(LARGE_PAGES), PRIVILEGE_NOT_HELD)?; // VA-46
     let pages = place(space, address, size, kind)?;
     let committing = kind.contains(COMMIT);
@@ -160,7 +160,7 @@ fn commit(
 ) -> Result<Address, Refusal> {
     let pages = space.touched(address, size);
     let allocation = space.allocation_around(&pages).ok_or(INVALID_ADDRESS)?; // VA-20, VA-21
-    ensure(!protection::is_copy_on_write(protect), INVALID_PARAMETER)?; // VA-30: behind the lookup
+    ensure(!protection::is_copy_on_write(protect), INVALID_PARAMETER)?; // VA-30b: behind the lookup
     ensure(!allocation.physical, INVALID_ADDRESS)?; // VA-45
     ensure(space.can_commit(space.uncommitted(&pages)), COMMITMENT_LIMIT)?; // VA-27
     space.commit(&pages, protect); // VA-22..24

@@ -18,7 +18,7 @@ pub(crate) fn has_one_base(protect: Protection) -> bool {
     protect.0 & !(BASES | MODIFIERS) == 0 && (protect.0 & BASES).count_ones() == 1
 }
 
-/// At most one modifier, and none with `PAGE_NOACCESS` (PR-02).
+/// At most one modifier, and none with `PAGE_NOACCESS` (PR-02, PR-02b).
 pub(crate) fn modifiers_agree(protect: Protection) -> bool {
     match (protect.0 & MODIFIERS).count_ones() {
         0 => true,

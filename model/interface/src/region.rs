@@ -34,7 +34,7 @@ impl MemoryBasicInformation {
         self.base_address.wrapping_add(self.region_size)
     }
 
-    /// A free run with the field values that Windows gives (VQ-06).
+    /// A free run with the field values that Windows gives (VQ-06, VQ-06b).
     #[must_use]
     pub const fn free(base_address: Address, region_size: u64) -> Self {
         Self {
