@@ -155,6 +155,29 @@ fn every_canary_is_caught_by_the_shipped_scenarios() {
 
 /// Naming a rule about state is no proof. A scenario that observes one catches a manager that
 /// breaks it; where no canary breaks exactly that rule, any canary at all.
+/// A manager whose free memory shows other fields than ours is told so where a step asks for
+/// them; what the harness sees of it beside does not end every case with a refusal.
+#[test]
+fn the_fields_of_free_memory_do_not_end_a_case_that_does_not_ask() {
+    let odd = canary("query-free-protect-zero").expect("a canary of the table");
+    let asks = |scenario: &Scenario| write(scenario).contains("VirtualQuery");
+    let all = scenarios();
+    let quiet = all.iter().filter(|(_, scenario)| !asks(scenario) && !overlaps(scenario));
+    let mut agreeing = 0;
+    for (name, scenario) in quiet {
+        let found = ending(scenario, name, &odd, 1);
+        assert_eq!(found, Ending::Agrees, "{name}");
+        agreeing += 1;
+    }
+    assert!(agreeing > 50, "only {agreeing} scenarios ask for no region");
+    let asking = all.iter().find(|(name, _)| name.contains("free-memory-shows-no-access"));
+    let (name, scenario) = asking.expect("the scenario of VQ-06b");
+    let Ending::Diverges(finding) = ending(scenario, name, &odd, 1) else {
+        panic!("{name} does not see it")
+    };
+    assert_eq!(finding.rule.rule().id, "VQ-06b");
+}
+
 #[test]
 fn an_observed_rule_is_seen_by_a_scenario_that_names_it() {
     let suite = suite();
