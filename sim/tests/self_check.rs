@@ -132,3 +132,50 @@ fn a_later_step_may_expect_any_order() {
     }
     unlawful(&[&p, &read("22"), &write("22", 1), &write("33", 2)]);
 }
+
+/// Of two that want one place, either may be served first; what one thread does keeps its order.
+#[test]
+fn a_refusal_in_a_group_is_explained_by_an_order() {
+    let hole = r#"{ "call": "Hole", "size": "0x10000", "bind": "h" }"#;
+    let reserve = |thread: u32, expect: &str| {
+        format!(
+            r#"{{ "call": "VirtualAlloc", "address": "h", "size": "0x10000", "type": "MEM_RESERVE",
+            "protect": "PAGE_READWRITE", "thread": {thread}, "with": 1, "expect": {expect} }}"#
+        )
+    };
+    let (fails, ok) = (r#""fails""#, r#""ok""#);
+    let either = r#"{ "error": ["ERROR_INVALID_ADDRESS", "ERROR_NOT_ENOUGH_MEMORY"] }"#;
+    lawful(&[hole, &reserve(1, fails), &reserve(2, ok)]);
+    lawful(&[hole, &reserve(1, either), &reserve(2, ok)]);
+    lawful(&[hole, &reserve(1, ok), &reserve(1, either)]);
+    unlawful(&[hole, &reserve(1, ok), &reserve(2, ok)]);
+    let exact = r#"{ "error": "ERROR_INVALID_ADDRESS" }"#;
+    unlawful(&[hole, &reserve(1, exact), &reserve(1, ok)]);
+    let query = r#"{ "call": "VirtualQuery", "address": "h", "thread": 3, "with": 1 }"#;
+    unlawful(&[hole, &reserve(1, exact), query, &reserve(1, ok)]);
+}
+
+/// Steps of one thread alone are no group: a later one may use a name that an earlier one binds.
+#[test]
+fn one_thread_does_not_overlap_itself() {
+    let reserve = with(RESERVE, r#""ok", "with": 1"#);
+    let release = r#"{ "call": "VirtualFree", "address": "p", "size": 0, "type": "MEM_RELEASE",
+        "with": 1, "expect": "ok" }"#;
+    let again = release.replace(r#""ok""#, r#"{ "error": "ERROR_INVALID_ADDRESS" }"#);
+    lawful(&[&reserve, release, &again]);
+    unlawful(&[&reserve, &again, release]);
+}
+
+/// What a `Hole` expects is about its reservation.
+#[test]
+fn a_hole_is_judged_as_a_reservation() {
+    let hole = |size: &str, expect: &str| {
+        format!(r#"{{ "call": "Hole", "size": {size}, "bind": "h", "expect": {expect} }}"#)
+    };
+    let refused = r#"{ "error": "ERROR_INVALID_PARAMETER" }"#;
+    lawful(&[&hole("4096", r#""ok""#)]);
+    lawful(&[&hole("0", refused)]);
+    lawful(&[&hole("0", r#""fails""#)]);
+    unlawful(&[&hole("4096", refused)]);
+    unlawful(&[&hole("0", r#""ok""#)]);
+}

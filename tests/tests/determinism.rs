@@ -67,18 +67,18 @@ fn a_record_does_not_tell_where_memory_lay() {
 #[test]
 fn a_record_does_not_tell_who_won_a_race() {
     let file = |first: u32, second: u32| {
-        let reserve = |offset: u32| {
+        let reserve = |offset: u32, thread: u32| {
             format!(
                 r#"{{ "call": "VirtualAlloc", "address": "h+{offset:#x}", "size": "0x10000",
-                "type": "MEM_RESERVE", "protect": "PAGE_READWRITE", "with": 1 }}"#
+                "type": "MEM_RESERVE", "protect": "PAGE_READWRITE", "thread": {thread}, "with": 1 }}"#
             )
         };
         let text = format!(
             r#"{{ "format": "hostmem/1", "about": "a race", "rules": [], "steps": [
             {{ "call": "Hole", "size": "0x40000", "bind": "h" }}, {}, {},
             {{ "call": "VirtualQuery", "address": "h" }} ] }}"#,
-            reserve(first),
-            reserve(second)
+            reserve(first, 1),
+            reserve(second, 2)
         );
         read(text.as_bytes()).expect("a scenario")
     };

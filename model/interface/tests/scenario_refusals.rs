@@ -113,14 +113,19 @@ fn at_most_4096_threads() {
 
 #[test]
 fn at_most_six_steps_overlap() {
-    let step = |with: &u32| format!(r#"{{"call":"GetMemoryLoad","with":{with}}}"#);
-    let steps = |groups: &[u32]| file(&groups.iter().map(step).collect::<Vec<_>>().join(",\n"));
+    let step = |(at, with): (usize, &u32)| {
+        format!(r#"{{"call":"GetMemoryLoad","with":{with},"thread":{}}}"#, at % 2)
+    };
+    let steps =
+        |groups: &[u32]| file(&groups.iter().enumerate().map(step).collect::<Vec<_>>().join(",\n"));
     assert!(scenario::read(steps(&[3; 6]).as_bytes()).is_ok());
     assert!(scenario::read(steps(&[3, 3, 3, 3, 3, 3, 4, 3]).as_bytes()).is_ok());
     assert_eq!(
         refusal(steps(&[3; 7])),
         "line 11, column 32: more than 6 consecutive steps with 3; at most 6 may overlap"
     );
+    let alone = [r#"{"call":"GetMemoryLoad","with":3}"#; 7];
+    assert!(scenario::read(file(&alone.join(",\n")).as_bytes()).is_ok(), "one thread only");
 }
 
 /// User space has whole granules, fewer than 2^32, whatever their size.

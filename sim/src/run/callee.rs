@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, RecvError, Sender, channel};
 use std::thread::{self, Scope};
 
 use hostmem_interface::scenario::{Action, Name, Place, Step};
-use hostmem_interface::{Breakage, Call, Foreseen, Reply, Subject};
+use hostmem_interface::{Breakage, Call, Foreseen, Outcome, Reply, Subject};
 use hostmem_model::State;
 use hostmem_model::actor::{Actor, Preference};
 
@@ -281,7 +281,8 @@ impl Lawful {
         Self { actor: Actor::new(state) }
     }
 
-    /// Tries the orders of `left` until every call comes out as wanted.
+    /// Tries the orders of `left` in which each thread keeps its own, until every call comes out
+    /// as wanted.
     fn find_order(
         actor: &Actor,
         group: &[Issued<'_>],
@@ -292,6 +293,9 @@ impl Lawful {
             return Some(actor.clone());
         }
         for (at, &next) in left.iter().enumerate() {
+            if left[..at].iter().any(|&early| group[early].thread == group[next].thread) {
+                continue;
+            }
             let mut trial = actor.clone();
             let (reply, liked) = trial.act_preferring(group[next].call, group[next].wanted);
             if !liked {
@@ -309,6 +313,20 @@ impl Lawful {
     }
 }
 
+/// What is wanted, but for a want of memory.
+struct Explained<'a>(Wanted<'a>);
+
+impl Preference for Explained<'_> {
+    fn likes(&self, outcome: &Outcome) -> bool {
+        let lacks = matches!(outcome, Outcome::Refused(refusal) if refusal.is_out_of_memory());
+        !lacks && self.0.likes(outcome)
+    }
+
+    fn instead_of(&self, outcome: &Outcome) -> Vec<Outcome> {
+        self.0.instead_of(outcome)
+    }
+}
+
 impl Callee for Lawful {
     fn call(&mut self, issued: &Issued<'_>) -> Reply {
         self.actor.act_preferring(issued.call, issued.wanted).0
@@ -316,11 +334,18 @@ impl Callee for Lawful {
 
     fn call_together(&mut self, group: &[Issued<'_>]) -> Vec<Reply> {
         let all: Vec<usize> = (0..group.len()).collect();
-        let mut replies = Vec::new();
-        if let Some(done) = Self::find_order(&self.actor, group, &all, &mut replies) {
-            self.actor = done;
-            replies.sort_by_key(|(at, _)| *at);
-            return replies.into_iter().map(|(_, reply)| reply).collect();
+        // That memory is short may explain any refusal: not while an order explains it.
+        let wishes: Vec<Explained<'_>> =
+            group.iter().map(|issued| Explained(issued.wanted)).collect();
+        let explained = group.iter().zip(&wishes).map(|(it, wanted)| Issued { wanted, ..*it });
+        let explained: Vec<Issued<'_>> = explained.collect();
+        for group in [&explained[..], group] {
+            let mut replies = Vec::new();
+            if let Some(done) = Self::find_order(&self.actor, group, &all, &mut replies) {
+                self.actor = done;
+                replies.sort_by_key(|(at, _)| *at);
+                return replies.into_iter().map(|(_, reply)| reply).collect();
+            }
         }
         group.iter().map(|issued| self.call(issued)).collect()
     }

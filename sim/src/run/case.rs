@@ -411,7 +411,7 @@ impl<'a> Case<'a> {
         }
     }
 
-    fn compare(&self, step: &Step, answered: &Answered) -> ControlFlow<Ending> {
+    pub(super) fn compare(&self, step: &Step, answered: &Answered) -> ControlFlow<Ending> {
         let Some(expectation) = &step.expect else { return ControlFlow::Continue(()) };
         let resolve = |place| self.address(place);
         let fits =

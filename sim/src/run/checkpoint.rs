@@ -184,20 +184,22 @@ impl Case<'_> {
     /// Finds a place for an explicit address: reserves it and gives it back.
     pub(super) fn hole(&mut self, step: &Step, size: u64) -> ControlFlow<Ending> {
         let reserve = Call::reserve_hole(size);
+        let rule = Some(self.judge.decide(&reserve).first.rule);
         let outcome = self.ask_for(step.bind, &reserve)?;
-        let Some(base) = outcome.address() else {
-            if self.is_generated() {
-                return ControlFlow::Continue(());
+        let answered = Answered { rule, outcome, notified: Vec::new() };
+        let Some(base) = answered.outcome.address() else {
+            if self.is_generated() || step.expect.is_some() {
+                return self.compare(step, &answered);
             }
             let why = format!("step {} refused", self.steps);
             return ControlFlow::Break(Ending::Skipped(why));
         };
         self.ask(&Call::release(base))?;
-        self.tell(step, &Answered::by_harness(outcome));
+        self.tell(step, &Answered::by_harness(answered.outcome.clone()));
         if let Some(name) = step.bind {
             self.set(name, Some(Binding::Range { base, size, malloc: None }), None);
         }
-        ControlFlow::Continue(())
+        self.compare(step, &answered)
     }
 
     /// Walks the address space region by region (VQ-13).

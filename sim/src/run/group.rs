@@ -8,10 +8,11 @@ use std::ops::ControlFlow;
 
 use hostmem_interface::scenario::{Action, Place, Step, SymbolicCall};
 use hostmem_interface::{Call, MemoryAvailable, Outcome};
+use hostmem_model::Judge;
 
 use crate::run::callee::Issued;
 use crate::run::case::{Answered, Case, Ending};
-use crate::run::possible::{Heard, Possible, furthest, orders};
+use crate::run::possible::{Heard, Possible, furthest, orders_under};
 use crate::run::wish::Wish;
 
 /// One step of a group with what came of it.
@@ -48,14 +49,16 @@ fn is_word(call: &SymbolicCall, size: u64) -> bool {
     offset % WORD + size <= WORD
 }
 
-/// The steps from `steps[0]` on that form a group with it.
+/// The steps from `steps[0]` on that form a group with it: steps of one thread alone do not
+/// overlap.
 #[must_use]
 pub fn group_length(steps: &[Step]) -> usize {
     let Some(first) = steps.first() else { return 0 };
     if first.with.is_none() {
         return 1;
     }
-    steps.iter().take_while(|step| step.with == first.with).count()
+    let group = || steps.iter().take_while(|step| step.with == first.with);
+    if group().all(|step| step.thread == first.thread) { 1 } else { group().count() }
 }
 
 impl Case<'_> {
@@ -144,23 +147,26 @@ impl Case<'_> {
     fn lawful_orders(
         &mut self,
         members: &[Member<'_>],
-        before: usize,
+        done: usize,
     ) -> ControlFlow<Ending, Vec<Possible>> {
         let heard: Vec<Heard<'_>> = members.iter().map(Member::heard).collect();
-        self.take_state(|judge| !orders(judge, &heard).is_empty());
-        let mut found = orders(&self.judge, &heard);
+        // What one thread does comes in the order of the file.
+        let before = |a: usize, b: usize| a < b && members[a].step.thread == members[b].step.thread;
+        let orders = |judge: &Judge| orders_under(judge, &heard, &before);
+        self.take_state(|judge| !orders(judge).is_empty());
+        let mut found = orders(&self.judge);
         if !found.is_empty() {
             let others = std::mem::take(&mut self.others);
-            for possible in others.iter().flat_map(|judge| orders(judge, &heard)) {
+            for possible in others.iter().flat_map(orders) {
                 if !found.iter().any(|it| possible.is_same_as(it)) {
                     found.push(possible);
                 }
             }
             return ControlFlow::Continue(found);
         }
-        for at in furthest(&self.judge, &heard, &|_, _| false) {
+        for at in furthest(&self.judge, &heard, &before) {
             let Member { number, step, call, outcome, notified } = &members[at];
-            self.steps = before + number;
+            self.steps = done + number;
             let verdict = self.judge.decide(call);
             self.judged(Some(step), call, &verdict, outcome.clone(), notified.clone())?;
         }

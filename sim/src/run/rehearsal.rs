@@ -39,7 +39,8 @@ impl Rehearsal {
         let answered = match &step.action {
             _ if step.with.is_some() => return false,
             Action::Call(call) => self.call(step, call),
-            Action::Hole { size } => self.hole(*size),
+            Action::Hole { size } if step.expect.is_none() => self.hole(*size),
+            Action::Hole { .. } => return false,
             Action::Walk { .. } | Action::FailNext { .. } => return false,
         };
         let Some(outcome) = answered else { return false };

@@ -23,10 +23,11 @@ use crate::{
 pub(super) struct Steps {
     names: Names,
     written: u64,
-    /// The number of the current group, and how many steps it has.
+    /// The number of the current group, how many steps it has, and their thread if it is one.
     with: Option<u64>,
     group: u32,
     members: usize,
+    alone: Option<u32>,
     threads: BTreeSet<u32>,
 }
 
@@ -67,11 +68,13 @@ impl Steps {
         if with.is_none() || with != self.with {
             self.with = with;
             self.members = 0;
+            self.alone = Some(thread);
             self.group += 1;
         }
         let Some(node) = fields.get("with") else { return Ok(None) };
         self.members += 1;
-        if self.members > MAX_GROUP {
+        self.alone = self.alone.filter(|it| *it == thread);
+        if self.alone.is_none() && self.members > MAX_GROUP {
             return Err(node.wrong(format!(
                 "more than {MAX_GROUP} consecutive steps with {}; at most {MAX_GROUP} may overlap",
                 node.describe()
