@@ -70,7 +70,8 @@ fn a_record_does_not_tell_who_won_a_race() {
         let reserve = |offset: u32, thread: u32| {
             format!(
                 r#"{{ "call": "VirtualAlloc", "address": "h+{offset:#x}", "size": "0x10000",
-                "type": "MEM_RESERVE", "protect": "PAGE_READWRITE", "thread": {thread}, "with": 1 }}"#
+                "type": "MEM_RESERVE", "protect": "PAGE_READWRITE",
+                "thread": {thread}, "with": 1 }}"#
             )
         };
         let text = format!(
