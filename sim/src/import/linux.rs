@@ -103,18 +103,27 @@ impl Translation {
         Ok(())
     }
 
-    /// Linux gives out addresses only when nobody has them: an unmapping was in flight, or the
-    /// log does not have it.
+    /// Linux gives out addresses only when nobody has them: an unmapping of them that was in
+    /// flight had been done, whoever they belonged to; or the log does not have it.
     fn make_room(&mut self, index: usize, range: &Range<u64>) {
-        if self.regions.owned(range).is_empty() {
-            return;
-        }
         for race in self.journal.races(index).to_vec() {
-            self.one(race);
+            if self.unmaps(race, range) {
+                self.one(race);
+            }
         }
         for (_, block) in self.regions.owned(range) {
             self.regions.release(block);
             self.summary.lost += 1;
+        }
+    }
+
+    /// Whether a call takes pages of a range away.
+    fn unmaps(&self, index: usize, range: &Range<u64>) -> bool {
+        match self.journal.record(index).what {
+            Request::Unmap { address, size } | Request::Move { address, size } => {
+                pages(address, size).is_some_and(|it| it.start < range.end && range.start < it.end)
+            }
+            _ => false,
         }
     }
 

@@ -3,7 +3,8 @@
 //! `17364 mprotect(0x7f85aefed000, 16384, PROT_READ) = 0` is process or thread, call, result.
 //! `[pid 17364]` may stand instead, nothing (without `-f`), and a time behind it. A call during
 //! which another thread's line was written is torn into `… <unfinished ...>` and
-//! `<... mprotect resumed>…`.
+//! `<... mprotect resumed>…`. On a terminal `[pid 17364]` comes and goes with the number of
+//! threads, and strace writes its own news into the line.
 //!
 //! Promise: a line that begins like a call that counts, but is not whole, is damage.
 //!
@@ -84,7 +85,8 @@ impl Request {
     fn parse(name: &str, arguments: &str) -> Option<Self> {
         let list: Vec<&str> = arguments.trim_end_matches([',', ' ']).split(", ").collect();
         Some(match (name, list.as_slice()) {
-            ("mmap", [_, size, protect, flags, _, _]) => {
+            // What is mapped may be told by a path (`-y`), with whatever is in it.
+            ("mmap", [_, size, protect, flags, _, .., _]) => {
                 let flags: Vec<&str> = flags.split('|').collect();
                 let has = |flag| flags.contains(&flag);
                 if !flags[0].starts_with("MAP_") {
@@ -176,7 +178,7 @@ impl Pairing {
             self.log.summary.other_lines += 1;
             return Ok(());
         };
-        let torn = rest.strip_suffix("<unfinished ...>").map(str::trim_end);
+        let torn = torn(rest);
         let Some(name) = known(name) else {
             if torn.is_some() || result(rest).is_some() {
                 self.log.summary.see(name);
@@ -200,7 +202,7 @@ impl Pairing {
             return Err(ImportError::TooManyCalls { line: number, limit: MAX_STEPS });
         }
         self.log.summary.see(name);
-        let releases = !matches!(request, Request::Protect { .. } | Request::Advise { .. });
+        let releases = matches!(request, Request::Unmap { .. } | Request::Move { .. });
         let index = self.log.journal.begin(thread, request, releases);
         match result {
             Some(Some(result)) => self.log.journal.end(index, result),
@@ -214,6 +216,17 @@ impl Pairing {
         Ok(())
     }
 
+    /// Whose call returns. Where a log names threads only while there are several, a thread may
+    /// begin a call with a name and return without, or the other way round.
+    fn who_returns(&self, thread: u32) -> u32 {
+        match self.open.keys().next() {
+            _ if self.open.contains_key(&thread) => thread,
+            Some(only) if thread == 0 && self.open.len() == 1 => *only,
+            Some(0) => 0,
+            _ => thread,
+        }
+    }
+
     fn resume(
         &mut self,
         line: u64,
@@ -221,7 +234,7 @@ impl Pairing {
         name: &'static str,
         result: Option<u64>,
     ) -> Result<(), ImportError> {
-        match self.open.remove(&thread) {
+        match self.open.remove(&self.who_returns(thread)) {
             Some((index, open)) if open == name => {
                 match result {
                     Some(result) => self.log.journal.end(index, result),
@@ -236,6 +249,19 @@ impl Pairing {
             }),
         }
     }
+}
+
+/// The arguments of a call whose line does not have its return.
+fn torn(rest: &str) -> Option<&str> {
+    let arguments = match rest.rfind("strace: Process ") {
+        // News of a thread, in the open line.
+        Some(at) if rest.ends_with(" attached") => &rest[..at],
+        _ => {
+            let end = ["<unfinished ...>", "<detached ...>"];
+            end.into_iter().find_map(|end| rest.strip_suffix(end))?
+        }
+    };
+    Some(arguments.trim_end())
 }
 
 fn known(name: &str) -> Option<&'static str> {
@@ -298,6 +324,8 @@ fn access(text: &str) -> Option<Access> {
             "PROT_READ" => access.read = true,
             "PROT_WRITE" => access.write = true,
             "PROT_EXEC" => access.execute = true,
+            // How far the change reaches, and atomic operations: nothing that Win32 has.
+            "PROT_GROWSDOWN" | "PROT_GROWSUP" | "PROT_SEM" => {}
             _ => return None,
         }
     }

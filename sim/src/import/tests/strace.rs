@@ -144,3 +144,72 @@ fn what_win32_has_no_word_for_is_counted() {
     assert_eq!(summary.left_out(Reason::FailedOnLinux), 1);
     assert_eq!((summary.seen(), summary.other_lines), (5, 2));
 }
+
+/// An unmapping in flight takes away what was there before, whoever that belonged to, and not
+/// what another thread has been given meanwhile.
+#[test]
+fn an_unmapping_in_flight_does_not_reach_what_came_after_it() {
+    let file_first = [
+        "1 mmap(NULL, 32768, PROT_READ, MAP_SHARED, 3, 0) = 0x7f0000001000",
+        "1 munmap(0x7f0000001000, 32768 <unfinished ...>",
+        "2 mmap(NULL, 32768, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000001000",
+        "1 <... munmap resumed>) = 0",
+        "2 mprotect(0x7f0000001000, 4096, PROT_READ) = 0",
+        "2 munmap(0x7f0000001000, 32768) = 0",
+    ];
+    let told = [
+        RESERVED,
+        "VirtualAlloc r1 0x1000 MEM_COMMIT PAGE_READONLY = r1",
+        "VirtualFree r1 0x0 MEM_RELEASE",
+    ];
+    assert_eq!(steps(&file_first), told);
+    // Of two mappings in flight neither gives the other's place away.
+    let two = [
+        "3 mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000010000",
+        "3 mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000020000",
+        "1 mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0 <unfinished ...>",
+        "4 munmap(0x7f0000020000, 8192 <unfinished ...>",
+        "2 mmap(NULL, 8192, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x7f0000020000",
+        "4 <... munmap resumed>) = 0",
+        "3 munmap(0x7f0000010000, 8192) = 0",
+        "1 <... mmap resumed>) = 0x7f0000010000",
+        "1 munmap(0x7f0000010000, 8192) = 0",
+    ];
+    let summary = import(&two).summary;
+    assert_eq!((summary.seen(), summary.kept(), summary.lost), (7, 7, 0));
+}
+
+/// On a terminal strace names threads while there are several, and writes its news into lines.
+#[test]
+fn a_log_of_the_terminal_is_read_like_one_of_a_file() {
+    let lines = [
+        "mmap(NULL, 32768, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0strace: Process 12 attached",
+        " <unfinished ...>",
+        "[pid 12] madvise(0x7f0000001000, 4096, MADV_DONTNEED) = -1 ENOMEM (Cannot allocate memory)",
+        "[pid 11] <... mmap resumed>)            = 0x7f0000001000",
+        "[pid 11] munmap(0x7f0000001000, 32768 <unfinished ...>",
+        "[pid 12] +++ exited with 0 +++",
+        "<... munmap resumed>)                   = 0",
+        "+++ exited with 0 +++",
+    ];
+    assert_eq!(steps(&lines), [RESERVED, "VirtualFree r1 0x0 MEM_RELEASE on 1"]);
+    let lone = [
+        "[pid 1] mmap(NULL, 4096, PROT_NONE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0) = 0x1000",
+        "[pid 1] <... munmap resumed>) = 0",
+    ];
+    assert!(strace(lone.join("\n").as_bytes(), "a.txt").is_err(), "nobody had begun it");
+}
+
+/// What a call says beside what counts is no damage.
+#[test]
+fn paths_directions_and_a_detached_tracer_are_no_damage() {
+    let lines = [
+        RESERVE,
+        "1 mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, 3</tmp/a, b, c.so>, 0) = 0x7f0000100000",
+        "1 mprotect(0x7f0000001000, 4096, PROT_READ|PROT_GROWSDOWN) = 0",
+        "1 munmap(0x7f0000001000, 32768 <detached ...>",
+    ];
+    assert_eq!(steps(&lines), [RESERVED, "VirtualAlloc r1 0x1000 MEM_COMMIT PAGE_READONLY = r1"]);
+    let summary = import(&lines).summary;
+    assert_eq!((summary.left_out(Reason::NoWord), summary.left_out(Reason::NoReturn)), (1, 1));
+}
